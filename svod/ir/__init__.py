@@ -1,0 +1,1 @@
+"""The intermediate representation: ops, nodes, and what can be said about them without knowing a target."""

@@ -1,0 +1,125 @@
+"""The typed `arg` of every op that has one: small frozen values, never tuples to index into or strings to parse.
+
+Owns: their fields and their text form through `repr`. Must not know UOps.
+Invariant: every class here is hashable, compares by value, and tells 1, True, 1.0, -0.0 and NaN apart where it holds constants.
+"""
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class AxisKind(Enum):
+    """How the iterations of a RANGE are executed."""
+
+    LOOP = "loop"
+    """In order, one after the other."""
+    PARALLEL = "parallel"
+    """Spread over cores (CPU) or blocks (GPU)."""
+    VECTOR = "vector"
+    """SIMD lanes of one value."""
+    UNROLL = "unroll"
+    """Copies of the body; in a reduction, chained into one accumulator."""
+    INTERLEAVE = "interleave"
+    """Copies of a reduction's body, each with an accumulator of its own."""
+
+
+class SpecialKind(Enum):
+    """What a SPECIAL counts."""
+
+    GLOBAL = "global"
+    """Index of the group (block)."""
+    LOCAL = "local"
+    """Index of the work item in its group."""
+    DIRECT = "direct"
+    """Global index of the work item; there are no groups."""
+
+
+class BarrierScope(Enum):
+    """Who waits for whom at a BARRIER."""
+
+    GROUP = "group"
+    GRID = "grid"
+
+
+class AtomicKind(Enum):
+    """The read-modify-write of an ATOMIC."""
+
+    ADD = "add"
+    MIN = "min"
+    MAX = "max"
+    AND = "and"
+    OR = "or"
+    XOR = "xor"
+    EXCHANGE = "exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class ConstArg:
+    """A literal. Compared by type and bits: 1, True, 1.0, 0.0, -0.0 and NaN are six different constants."""
+
+    value: bool | int | float = field(compare=False)
+    bits: tuple[str, int] = field(default=("", 0))
+
+    @staticmethod
+    def of(value: bool | int | float) -> ConstArg:
+        if isinstance(value, float):
+            return ConstArg(value, ("f", int.from_bytes(struct.pack(">d", value), "big")))
+        return ConstArg(value, ("b" if isinstance(value, bool) else "i", int(value)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (ConstArg.of, (self.value,))
+
+
+@dataclass(frozen=True, slots=True)
+class ParamArg:
+    """A buffer parameter: its slot among the buffers, its name, its size in elements where known."""
+
+    slot: int
+    name: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VarArg:
+    """A scalar parameter: name and inclusive range. `core_id` is the one name the launch fills in."""
+
+    name: str
+    min: int | float
+    max: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class MemArg:
+    """Memory the kernel itself owns: a number that tells such memories apart, elements, a name."""
+
+    id: int
+    size: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeArg:
+    """An axis: its path (the axis number, then one number per SPLIT) and its kind. Nests by the order of paths."""
+
+    path: tuple[int, ...]
+    kind: AxisKind = AxisKind.LOOP
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialArg:
+    """A hardware index: kind and axis 0 (fastest) to 2."""
+
+    kind: SpecialKind
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """What a SINK says about its kernel."""
+
+    name: str = ""
+    opts: tuple[Any, ...] | None = None
+    """The schedule; None lets the default strategy choose."""

@@ -1,0 +1,432 @@
+"""The pleasant way to write graphs: operators and constructors on UOp. Sugar only; every method builds plain nodes.
+
+Owns: operator overloading, literal conversion, operand promotion. Must not know rewriting or stages.
+Invariant: `==` and hashing stay identity (nodes are hash-consed); compare values with `.eq`, `.ne`, `<`, `<=`.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from svod.dtype import AddrSpace, DType, PtrDType, dtypes
+from svod.dtype.promote import promote, weak
+from svod.errors import DTypeError, GraphError
+from svod.ir.args import AtomicKind, AxisKind, BarrierScope, ConstArg, KernelInfo, MemArg, ParamArg, RangeArg, SpecialArg, SpecialKind, VarArg
+from svod.ir.ops import MEMORIES, Op
+
+if TYPE_CHECKING:
+    from svod.ir.uop import UOp
+
+Value = "UOp | int | float | bool"
+
+
+class Arithmetic:
+    """Mixin of UOp; never instantiated by itself."""
+
+    __slots__ = ()
+
+    # ---- leaves ---------------------------------------------------------------------------------------------------
+    @classmethod
+    def const(cls, value: bool | int | float, dtype: DType) -> UOp:
+        """A literal of scalar `dtype` (a vector dtype gives its broadcast). Integers must fit; floats are rounded to the dtype."""
+        if dtype.lanes > 1:
+            return cls.const(value, dtype.scalar).broadcast(dtype.lanes)
+        if dtype.is_float:
+            value = float(value)
+            if dtype is not dtypes.f64:
+                from svod.dtype.convert import round_to
+                value = round_to(value, dtype)
+        elif dtype.is_bool:
+            value = bool(value)
+        elif isinstance(value, float) or not dtype.min <= value <= dtype.max:
+            raise DTypeError(f"{value!r} is not a value of {dtype}", hint=f"{dtype} holds {dtype.min} to {dtype.max}")
+        else:
+            value = int(value)
+        return _new(cls, Op.CONST, (), ConstArg.of(value), dtype)
+
+    @classmethod
+    def param(cls, slot: int, dtype: DType, size: int | None = None, *, name: str = "") -> UOp:
+        """Buffer parameter number `slot` (0-based): pointer to elements of `dtype`; `size` in elements where it is known."""
+        return _new(cls, Op.PARAM, (), ParamArg(slot, name or f"data{slot}", size), dtype.ptr())
+
+    @classmethod
+    def variable(cls, name: str, min_: int, max_: int, dtype: DType = dtypes.index) -> UOp:
+        """An integer parameter with inclusive bounds, checked at every launch."""
+        if not min_ <= max_:
+            raise GraphError(f"variable {name!r} has an empty range [{min_}, {max_}]")
+        return _new(cls, Op.DEFINE_VAR, (), VarArg(name, min_, max_), dtype)
+
+    @classmethod
+    def scalar(cls, name: str, dtype: DType) -> UOp:
+        """A scalar parameter of any dtype, over the dtype's whole range."""
+        return _new(cls, Op.DEFINE_VAR, (), VarArg(name, dtype.min, dtype.max), dtype)
+
+    @classmethod
+    def range(cls, stop: UOp | int, axis: int, *, start: UOp | int = 0, kind: AxisKind = AxisKind.LOOP) -> UOp:
+        """The loop variable of axis number `axis`, from `start` to `stop` (exclusive). The same axis is the same loop."""
+        return _new(cls, Op.RANGE, (_as_index(cls, start), _as_index(cls, stop)), RangeArg((axis,), kind))
+
+    @classmethod
+    def special(cls, kind: SpecialKind, axis: int, extent: UOp | int) -> UOp:
+        """A hardware index: group, local or direct id along `axis`, below `extent`."""
+        return _new(cls, Op.SPECIAL, (_as_index(cls, extent),), SpecialArg(kind, axis))
+
+    @classmethod
+    def memory(cls, id_: int, dtype: DType, size: int, space: AddrSpace = AddrSpace.REG, *, name: str = "") -> UOp:
+        """Memory of the kernel's own: REG per work item, LOCAL per group (core), GLOBAL for the launch. `size` in elements."""
+        op = {AddrSpace.REG: Op.DEFINE_REG, AddrSpace.LOCAL: Op.DEFINE_LOCAL, AddrSpace.GLOBAL: Op.DEFINE_SCRATCH}[space]
+        return _new(cls, op, (), MemArg(id_, size, name), dtype.ptr(space))
+
+    @classmethod
+    def sink(cls, *effects: UOp, name: str = "", opts: tuple[Any, ...] | None = None) -> UOp:
+        """The kernel that does `effects`; each is done for all iterations of the ranges it uses."""
+        return _new(cls, Op.SINK, tuple(effects), KernelInfo(name, opts))
+
+    @classmethod
+    def group(cls, *effects: UOp) -> UOp:
+        """Several effects as one."""
+        return effects[0] if len(effects) == 1 else _new(cls, Op.GROUP, tuple(effects))
+
+    @classmethod
+    def barrier(cls, *effects: UOp, scope: BarrierScope = BarrierScope.GROUP) -> UOp:
+        """Done once all work items of `scope` have done `effects`."""
+        return _new(cls, Op.BARRIER, tuple(effects), scope)
+
+    # ---- memory ---------------------------------------------------------------------------------------------------
+    def __getitem__(self, index: UOp | int) -> UOp:
+        return self.index(index)
+
+    def index(self, index: UOp | int, gate: UOp | None = None) -> UOp:
+        """Address of element `index`; accessed only where `gate` (bool) holds."""
+        me = _uop(self)
+        if not isinstance(me.dtype, PtrDType):
+            raise GraphError(f"only pointers can be indexed, {me.op.name} is {me.dtype}")
+        i = _as_index(type(me), index)
+        return _new(type(me), Op.INDEX, (me, i) if gate is None else (me, i, gate))
+
+    def load(self, alt: UOp | float | None = None) -> UOp:
+        """Read the element at this INDEX; `alt` is the value where the gate is false (default 0)."""
+        me = _uop(self)
+        if me.op is not Op.INDEX:
+            raise GraphError(f"LOAD reads through an INDEX, not {me.op.name}", hint="write buffer[i].load()")
+        if len(me.src) == 2:
+            if alt is not None:
+                raise GraphError("this INDEX has no gate, so `alt` would never be used", hint="pass gate= to index()")
+            return _new(type(me), Op.LOAD, (me,))
+        base = cast(PtrDType, me.dtype).base.vec(me.src[1].dtype.lanes)
+        other = alt if isinstance(alt, Arithmetic) else type(me).const(0 if alt is None else alt, base)
+        return _new(type(me), Op.LOAD, (me, other))
+
+    def store(self, value: UOp | float) -> UOp:
+        """The effect of writing `value` at this INDEX. Literals take the element type; other dtypes must be cast first."""
+        me = _uop(self)
+        if me.op is not Op.INDEX:
+            raise GraphError(f"STORE writes through an INDEX, not {me.op.name}", hint="write buffer[i].store(value)")
+        base = cast(PtrDType, me.dtype).base.vec(me.src[1].dtype.lanes)
+        v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, base)
+        if v.dtype is not base:
+            raise DTypeError(f"STORE of {v.dtype} into a buffer of {base}", at=_name(me.src[0]), hint=f"write value.cast(dtypes.{base})")
+        return _new(type(me), Op.STORE, (me, v))
+
+    def atomic(self, kind: AtomicKind, value: UOp | float) -> UOp:
+        """Atomic read-modify-write of the element at this INDEX; the node's value is the old element."""
+        me = _uop(self)
+        v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, cast(PtrDType, me.dtype).base)
+        return _new(type(me), Op.ATOMIC, (me, v), kind)
+
+    def after(self, *deps: UOp) -> UOp:
+        """This value or pointer, not before the effects (or inside the ranges) `deps`."""
+        return _new(type(_uop(self)), Op.AFTER, (_uop(self), *deps)) if deps else _uop(self)
+
+    def end(self, *ranges: UOp) -> UOp:
+        """This effect done for all iterations of `ranges`."""
+        return _new(type(_uop(self)), Op.END, (_uop(self), *ranges)) if ranges else _uop(self)
+
+    def reduce(self, op: Op, *ranges: UOp) -> UOp:
+        """This value combined by `op` (ADD, MUL, MAX, MIN, AND, OR, XOR) over all iterations of `ranges`."""
+        return _new(type(_uop(self)), Op.REDUCE, (_uop(self), *ranges), op)
+
+    def sum(self, *ranges: UOp) -> UOp:
+        """Sum over `ranges`."""
+        return self.reduce(Op.ADD, *ranges)
+
+    def max(self, *ranges: UOp) -> UOp:
+        """Greatest value over `ranges`."""
+        return self.reduce(Op.MAX, *ranges)
+
+    def min(self, *ranges: UOp) -> UOp:
+        """Least value over `ranges`."""
+        return self.reduce(Op.MIN, *ranges)
+
+    def prod(self, *ranges: UOp) -> UOp:
+        """Product over `ranges`."""
+        return self.reduce(Op.MUL, *ranges)
+
+    def bind(self, value: int) -> UOp:
+        """This variable with the value of one launch."""
+        me = _uop(self)
+        return _new(type(me), Op.BIND, (me, type(me).const(value, me.dtype)))
+
+    # ---- types ----------------------------------------------------------------------------------------------------
+    def cast(self, dtype: DType) -> UOp:
+        """Value conversion, lane by lane; `dtype` is scalar or has as many lanes as this value."""
+        me = _uop(self)
+        want = dtype.vec(me.dtype.lanes) if dtype.lanes == 1 else dtype
+        return me if want is me.dtype else _new(type(me), Op.CAST, (me,), None, want)
+
+    def bitcast(self, dtype: DType) -> UOp:
+        """The same bits as another dtype of the same width."""
+        me = _uop(self)
+        want = dtype.vec(me.dtype.lanes)
+        if want.bits != me.dtype.bits:
+            raise DTypeError(f"BITCAST from {me.dtype} to {want} changes the width")
+        return me if want is me.dtype else _new(type(me), Op.BITCAST, (me,), None, want)
+
+    def broadcast(self, lanes: int) -> UOp:
+        """The vector of `lanes` copies of this scalar."""
+        me = _uop(self)
+        return me if lanes == 1 else _new(type(me), Op.BROADCAST, (me,), None, me.dtype.vec(lanes))
+
+    def extract(self, lane: int) -> UOp:
+        """One lane of a vector."""
+        me = _uop(self)
+        return _new(type(me), Op.EXTRACT, (me,), lane, me.dtype.scalar)
+
+    # ---- arithmetic -----------------------------------------------------------------------------------------------
+    def _two(self, op: Op, other: UOp | float, flip: bool = False) -> UOp:
+        a, b = _promoted(_uop(self), other)
+        return _new(type(a), op, (b, a) if flip else (a, b))
+
+    def _one(self, op: Op) -> UOp:
+        return _new(type(_uop(self)), op, (_uop(self),))
+
+    def __add__(self, o: UOp | float) -> UOp:
+        return self._two(Op.ADD, o)
+
+    def __radd__(self, o: UOp | float) -> UOp:
+        return self._two(Op.ADD, o, True)
+
+    def __sub__(self, o: UOp | float) -> UOp:
+        return self._two(Op.SUB, o)
+
+    def __rsub__(self, o: UOp | float) -> UOp:
+        return self._two(Op.SUB, o, True)
+
+    def __mul__(self, o: UOp | float) -> UOp:
+        return self._two(Op.MUL, o)
+
+    def __rmul__(self, o: UOp | float) -> UOp:
+        return self._two(Op.MUL, o, True)
+
+    def __truediv__(self, o: UOp | float) -> UOp:
+        a, b = _promoted(_uop(self), o)
+        return _new(type(a), Op.FDIV, (_floating(a), _floating(b)))
+
+    def __rtruediv__(self, o: UOp | float) -> UOp:
+        a, b = _promoted(_uop(self), o)
+        return _new(type(a), Op.FDIV, (_floating(b), _floating(a)))
+
+    def __floordiv__(self, o: UOp | float) -> UOp:
+        """Floor division; for floats floor(a / b)."""
+        a, b = _promoted(_uop(self), o)
+        return (a / b).floor() if a.dtype.is_float else _new(type(a), Op.FLOORDIV, (a, b))
+
+    def __rfloordiv__(self, o: float) -> UOp:
+        a, b = _promoted(_uop(self), o)
+        return b // a
+
+    def __mod__(self, o: UOp | float) -> UOp:
+        """Floor modulo for integers, as Python's %."""
+        return self._two(Op.FLOORMOD, o)
+
+    def __rmod__(self, o: float) -> UOp:
+        return self._two(Op.FLOORMOD, o, True)
+
+    def __pow__(self, o: UOp | float) -> UOp:
+        return self._two(Op.POW, o)
+
+    def __and__(self, o: UOp | int) -> UOp:
+        return self._two(Op.AND, o)
+
+    def __or__(self, o: UOp | int) -> UOp:
+        return self._two(Op.OR, o)
+
+    def __xor__(self, o: UOp | int) -> UOp:
+        return self._two(Op.XOR, o)
+
+    def __lshift__(self, o: UOp | int) -> UOp:
+        return self._two(Op.SHL, o)
+
+    def __rshift__(self, o: UOp | int) -> UOp:
+        return self._two(Op.SHR, o)
+
+    def __lt__(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLT, o)
+
+    def __le__(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLE, o)
+
+    def __gt__(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLT, o, True)
+
+    def __ge__(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLE, o, True)
+
+    def lt(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLT, o)
+
+    def le(self, o: UOp | float) -> UOp:
+        return self._two(Op.CMPLE, o)
+
+    def eq(self, o: UOp | float) -> UOp:
+        """Values equal (bool); `==` compares nodes."""
+        return self._two(Op.CMPEQ, o)
+
+    def ne(self, o: UOp | float) -> UOp:
+        """Values differ (bool)."""
+        return self._two(Op.CMPNE, o)
+
+    def __neg__(self) -> UOp:
+        return self._one(Op.NEG)
+
+    def __invert__(self) -> UOp:
+        return self._one(Op.NOT)
+
+    def __abs__(self) -> UOp:
+        return self._one(Op.ABS)
+
+    def __bool__(self) -> bool:
+        raise GraphError("the truth of a UOp is not known while the graph is built", hint="use cond.where(a, b); combine with & | ~")
+
+    def abs(self) -> UOp:
+        return self._one(Op.ABS)
+
+    def maximum(self, o: UOp | float) -> UOp:
+        """Greater of two values; NaN if either is."""
+        return self._two(Op.MAX, o)
+
+    def minimum(self, o: UOp | float) -> UOp:
+        """Lesser of two values; NaN if either is."""
+        return self._two(Op.MIN, o)
+
+    def where(self, a: UOp | float, b: UOp | float) -> UOp:
+        """`a` where this condition holds, else `b`. One of the two must be a UOp."""
+        if not isinstance(a, Arithmetic) and not isinstance(b, Arithmetic):
+            raise GraphError("where() of two literals has no dtype", hint="wrap one: UOp.const(1, dtypes.f32)")
+        x, y = _promoted(_uop(a), b) if isinstance(a, Arithmetic) else _promoted(_uop(b), a)[::-1]
+        me = _uop(self)
+        lanes = max(me.dtype.lanes, x.dtype.lanes)
+        return _new(type(me), Op.WHERE, tuple(_wide(v, lanes) for v in (me, x, y)))
+
+    def fma(self, b: UOp | float, c: UOp | float) -> UOp:
+        """self * b + c, rounded once."""
+        x, y = _promoted(_uop(self), b)
+        x, z = _promoted(x, c)
+        return _new(type(x), Op.MULACC, (x, _wide(y, z.dtype.lanes), z))
+
+    def idiv(self, o: UOp | int) -> UOp:
+        """Integer quotient truncated toward zero, as C."""
+        return self._two(Op.IDIV, o)
+
+    def rem(self, o: UOp | int) -> UOp:
+        """Remainder of truncating division, as C's %."""
+        return self._two(Op.MOD, o)
+
+    def sqrt(self) -> UOp:
+        return self._one(Op.SQRT)
+
+    def rsqrt(self) -> UOp:
+        return self._one(Op.RSQRT)
+
+    def trunc(self) -> UOp:
+        return self._one(Op.TRUNC)
+
+    def floor(self) -> UOp:
+        return self._one(Op.FLOOR)
+
+    def ceil(self) -> UOp:
+        return self._one(Op.CEIL)
+
+    def rint(self) -> UOp:
+        return self._one(Op.RINT)
+
+    def exp(self) -> UOp:
+        return self._one(Op.EXP)
+
+    def exp2(self) -> UOp:
+        return self._one(Op.EXP2)
+
+    def log(self) -> UOp:
+        return self._one(Op.LOG)
+
+    def log2(self) -> UOp:
+        return self._one(Op.LOG2)
+
+    def sin(self) -> UOp:
+        return self._one(Op.SIN)
+
+    def cos(self) -> UOp:
+        return self._one(Op.COS)
+
+    def tan(self) -> UOp:
+        return self._one(Op.TAN)
+
+    def tanh(self) -> UOp:
+        return self._one(Op.TANH)
+
+    def atan(self) -> UOp:
+        return self._one(Op.ATAN)
+
+    def erf(self) -> UOp:
+        return self._one(Op.ERF)
+
+    def sigmoid(self) -> UOp:
+        return self._one(Op.SIGMOID)
+
+
+def _uop(x: Any) -> UOp:
+    return cast("UOp", x)
+
+
+def _new(cls: Any, op: Op, src: tuple[UOp, ...] = (), arg: Any = None, dtype: DType | None = None) -> UOp:
+    return cast("UOp", cls(op, src, arg, dtype))
+
+
+def _name(ptr: UOp) -> str:
+    while ptr.op not in MEMORIES and ptr.src:
+        ptr = ptr.src[0]
+    return str(getattr(ptr.arg, "name", ptr.op.name))
+
+
+def _wide(x: UOp, lanes: int) -> UOp:
+    return x.broadcast(lanes) if x.dtype.lanes == 1 else x
+
+
+def _floating(x: UOp) -> UOp:
+    """Integers divided with `/` become floats: f64 for index and 64-bit types, f32 for the others."""
+    if x.dtype.is_float:
+        return x
+    return x.cast(dtypes.f64 if x.dtype.bits == 64 else dtypes.f32)
+
+
+def _as_index(cls: Any, x: UOp | int) -> UOp:
+    if isinstance(x, Arithmetic):
+        u = _uop(x)
+        if not u.dtype.is_int:
+            raise DTypeError(f"an index must be an integer, got {u.dtype}", hint="cast it to dtypes.index")
+        return u.cast(dtypes.index)
+    if isinstance(x, bool) or not isinstance(x, int):
+        raise DTypeError(f"an index must be an integer, got {x!r}")
+    return cast("UOp", cls.const(x, dtypes.index))
+
+
+def _promoted(a: UOp, b: UOp | float) -> tuple[UOp, UOp]:
+    if not isinstance(b, Arithmetic):
+        if isinstance(b, (bool, int, float)):
+            want = weak(b, a.dtype)
+            return a.cast(want), type(a).const(b, want)
+        raise GraphError(f"cannot combine a UOp with {type(b).__name__} {b!r}", hint="use UOps, numbers and bools")
+    other = _uop(b)
+    if a.dtype is other.dtype:
+        return a, other
+    want = promote(a.dtype, other.dtype)
+    return _wide(a.cast(want.scalar), want.lanes), _wide(other.cast(want.scalar), want.lanes)

@@ -1,0 +1,233 @@
+"""Interval analysis: the least and greatest value of a node, and constant factors of index expressions.
+
+Owns: `interval`, `constant`, `factor`, `divides`. Must not know rewriting.
+Invariant: every value the node can take at run time lies in its interval; floats are unbounded unless constant.
+Integers that may wrap at their width get the whole range of their type; index arithmetic is ideal and never wraps.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from svod.dtype import Kind
+from svod.ir.ops import COMPARISONS, Op
+from svod.ir.uop import UOp
+
+Interval = tuple[int | float, int | float]
+BIG = 1 << 62
+
+
+def interval(u: UOp) -> Interval:
+    """(least, greatest) value of `u`, inclusive; over all lanes for vectors."""
+    if (hit := u.cache.get("interval")) is not None:
+        return hit  # type: ignore[no-any-return]
+    for x in u.toposort(lambda n: "interval" not in n.cache):
+        x.cache["interval"] = _clip(x, _own(x))
+    return u.cache["interval"]  # type: ignore[no-any-return]
+
+
+def vmin(u: UOp) -> int | float:
+    """Least value of `u`."""
+    return interval(u)[0]
+
+
+def vmax(u: UOp) -> int | float:
+    """Greatest value of `u`."""
+    return interval(u)[1]
+
+
+def constant(u: UOp) -> int | None:
+    """The integer `u` always is, or None."""
+    lo, hi = interval(u)
+    return int(lo) if lo == hi and not u.dtype.is_float and u.dtype.kind is not Kind.VOID else None
+
+
+def _whole(u: UOp) -> Interval:
+    k = u.dtype.kind
+    if k is Kind.VOID:
+        return (0, 0)
+    if k is Kind.INDEX:
+        return (-BIG, BIG)
+    return (u.dtype.min, u.dtype.max)
+
+
+def _clip(u: UOp, iv: Interval | None) -> Interval:
+    whole = _whole(u)
+    if iv is None or u.dtype.kind in (Kind.VOID,):
+        return whole
+    lo, hi = iv
+    if u.dtype.is_float:
+        return iv
+    if lo < whole[0] or hi > whole[1]:  # may wrap (or is beyond what we track): nothing is known
+        return (max(lo, -BIG), min(hi, BIG)) if u.dtype.kind is Kind.INDEX else whole
+    return (lo, hi)
+
+
+def _own(u: UOp) -> Interval | None:
+    op = u.op
+    if op is Op.CONST:
+        v = u.arg.value
+        return None if isinstance(v, float) and math.isnan(v) else (v, v) if not isinstance(v, bool) else (int(v), int(v))
+    if op is Op.DEFINE_VAR:
+        return (u.arg.min, u.arg.max)
+    if op is Op.RANGE:
+        return (interval(u.src[0])[0], max(interval(u.src[1])[1] - 1, interval(u.src[0])[0]))
+    if op is Op.SPECIAL:
+        return (0, max(interval(u.src[0])[1] - 1, 0))
+    if op in (Op.BIND, Op.AFTER, Op.BROADCAST, Op.EXTRACT):
+        return interval(u.src[0])
+    if op is Op.STACK:
+        ivs = [interval(s) for s in u.src]
+        return (min(i[0] for i in ivs), max(i[1] for i in ivs))
+    if u.dtype.is_float:
+        return None
+    if op is Op.RAMP:
+        return _ramp(u)
+    if op is Op.CAST:
+        return _cast(u)
+    if op is Op.WHERE:
+        a, b = interval(u.src[1]), interval(u.src[2])
+        return (min(a[0], b[0]), max(a[1], b[1]))
+    if op is Op.REDUCE:
+        return interval(u.src[0]) if u.arg in (Op.MAX, Op.MIN) and not u.dtype.is_float else None
+    if (fn := _INT_RULES.get(op)) is not None and not u.src[0].dtype.is_float:
+        return fn(*(interval(s) for s in u.src))
+    return (0, 1) if op in COMPARISONS else None
+
+
+def _ramp(u: UOp) -> Interval | None:
+    (blo, bhi), (slo, shi) = interval(u.src[0]), interval(u.src[1])
+    n = u.dtype.lanes - 1
+    return (blo + min(0, slo * n), bhi + max(0, shi * n))
+
+
+def _cast(u: UOp) -> Interval | None:
+    src = u.src[0].dtype
+    if src.is_float:
+        return None
+    lo, hi = interval(u.src[0])
+    if u.dtype.is_bool:
+        return (int(lo > 0 or hi < 0), int(lo != 0 or hi != 0))
+    return (lo, hi)
+
+
+def _mul(a: Interval, b: Interval) -> Interval:
+    p = [x * y for x in a for y in b]
+    return (min(p), max(p))
+
+
+def _floordiv(a: Interval, b: Interval) -> Interval | None:
+    if b[0] <= 0:
+        return None
+    q = [x // y for x in a for y in b]
+    return (min(q), max(q))
+
+
+def _idiv(a: Interval, b: Interval) -> Interval | None:
+    if b[0] <= 0:
+        return None
+    q = [abs(int(x)) // int(y) * (1 if x >= 0 else -1) for x in a for y in b]
+    return (min(q), max(q))
+
+
+def _floormod(a: Interval, b: Interval) -> Interval | None:
+    if b[0] <= 0:
+        return None
+    if b[0] == b[1] and a[0] // b[0] == a[1] // b[0]:
+        return (a[0] % b[0], a[1] % b[0])
+    return (0, min(b[1] - 1, a[1]) if a[0] >= 0 else b[1] - 1)
+
+
+def _mod(a: Interval, b: Interval) -> Interval | None:
+    return _floormod(a, b) if a[0] >= 0 else None
+
+
+def _and(a: Interval, b: Interval) -> Interval | None:
+    if a[0] >= 0 and b[0] >= 0:
+        return (0, min(a[1], b[1]))
+    return (0, b[1]) if b[0] >= 0 else (0, a[1]) if a[0] >= 0 else None
+
+
+def _or(a: Interval, b: Interval) -> Interval | None:
+    if a[0] < 0 or b[0] < 0:
+        return None
+    return (max(a[0], b[0]), (1 << max(int(a[1]).bit_length(), int(b[1]).bit_length())) - 1)
+
+
+def _xor(a: Interval, b: Interval) -> Interval | None:
+    return None if (r := _or(a, b)) is None else (0, r[1])
+
+
+def _shl(a: Interval, b: Interval) -> Interval | None:
+    if b[0] < 0 or b[1] > 62:
+        return None
+    return _mul(a, (1 << int(b[0]), 1 << int(b[1])))
+
+
+def _shr(a: Interval, b: Interval) -> Interval | None:
+    if b[0] < 0 or b[1] > 62:
+        return None
+    q = [int(x) >> int(y) for x in a for y in b]
+    return (min(q), max(q))
+
+
+def _cmplt(a: Interval, b: Interval) -> Interval:
+    return (int(a[1] < b[0]), int(a[0] < b[1]))
+
+
+def _cmple(a: Interval, b: Interval) -> Interval:
+    return (int(a[1] <= b[0]), int(a[0] <= b[1]))
+
+
+def _cmpeq(a: Interval, b: Interval) -> Interval:
+    return (int(a[0] == a[1] == b[0] == b[1]), int(a[0] <= b[1] and b[0] <= a[1]))
+
+
+def _cmpne(a: Interval, b: Interval) -> Interval:
+    lo, hi = _cmpeq(a, b)
+    return (1 - hi, 1 - lo)
+
+
+_INT_RULES: dict[Op, Callable[..., Interval | None]] = {
+    Op.ADD: lambda a, b: (a[0] + b[0], a[1] + b[1]),
+    Op.SUB: lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    Op.MUL: _mul,
+    Op.NEG: lambda a: (-a[1], -a[0]),
+    Op.ABS: lambda a: (0 if a[0] <= 0 <= a[1] else min(abs(a[0]), abs(a[1])), max(abs(a[0]), abs(a[1]))),
+    Op.MAX: lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
+    Op.MIN: lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
+    Op.FLOORDIV: _floordiv, Op.IDIV: _idiv, Op.FLOORMOD: _floormod, Op.MOD: _mod,
+    Op.AND: _and, Op.OR: _or, Op.XOR: _xor, Op.SHL: _shl, Op.SHR: _shr,
+    Op.CMPLT: _cmplt, Op.CMPLE: _cmple, Op.CMPEQ: _cmpeq, Op.CMPNE: _cmpne,
+}
+
+
+def factor(u: UOp) -> int:
+    """A constant that divides `u` for all values (index arithmetic); 0 for the constant 0."""
+    if (hit := u.cache.get("factor")) is not None:
+        return hit  # type: ignore[no-any-return]
+    for x in u.toposort(lambda n: "factor" not in n.cache):
+        x.cache["factor"] = _own_factor(x)
+    return u.cache["factor"]  # type: ignore[no-any-return]
+
+
+def _own_factor(u: UOp) -> int:
+    if u.dtype.kind is not Kind.INDEX:
+        return 1
+    match u.op:
+        case Op.CONST:
+            return abs(int(u.arg.value))
+        case Op.ADD | Op.SUB | Op.MAX | Op.MIN:
+            return math.gcd(factor(u.src[0]), factor(u.src[1]))
+        case Op.MUL:
+            return factor(u.src[0]) * factor(u.src[1])
+        case Op.NEG | Op.BROADCAST | Op.AFTER:
+            return factor(u.src[0])
+        case Op.WHERE:
+            return math.gcd(factor(u.src[1]), factor(u.src[2]))
+    return 1
+
+
+def divides(c: int, u: UOp) -> bool:
+    """True if the constant `c` is known to divide `u`."""
+    return c != 0 and factor(u) % c == 0

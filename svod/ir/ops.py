@@ -1,0 +1,268 @@
+"""The op table: one row per op. Arity, result type, argument, effect and one line of prose live here and nowhere else.
+
+Owns: what every op is. The meaning of pure ops on values is in `semantics.py`, keyed by the same enum.
+Must not know: stages (spec.py), targets, rendering.
+
+Arithmetic policy (every backend and every rule keeps it):
+- Integers wrap at their width. Division and modulo by zero give 0; MIN // -1 wraps. IDIV and MOD truncate toward zero, FLOORDIV
+  and FLOORMOD round toward minus infinity. A shift by the width or more, or by a negative count, shifts everything out
+  (0, or -1 for an arithmetic right shift of a negative value).
+- Floats are IEEE 754, round to nearest even, subnormals kept. MAX and MIN return NaN if an operand is NaN and order -0.0 below +0.0.
+  Comparisons with NaN are false except CMPNE. MULACC rounds once. ADD of a MUL is fused only inside ADD reductions unless configured.
+- Casts: integer to integer wraps; to float rounds once to nearest even; float to integer truncates, saturates at the limits, NaN gives 0;
+  anything to bool is `!= 0`.
+- Pure ops may be evaluated speculatively (both arms of WHERE); a LOAD may not, unless it is gated.
+- REDUCE combines in unspecified order: exact for integers, min and max; float ADD and MUL may be reassociated.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from svod.dtype import DType, PtrDType, dtypes
+from svod.ir import args
+
+if TYPE_CHECKING:
+    from svod.ir.uop import UOp
+
+
+class Op(Enum):
+    """Every operation of the IR."""
+
+    # leaves
+    CONST = auto()
+    PARAM = auto()
+    DEFINE_VAR = auto()
+    DEFINE_LOCAL = auto()
+    DEFINE_REG = auto()
+    DEFINE_SCRATCH = auto()
+    SPECIAL = auto()
+    RANGE = auto()
+    BIND = auto()
+    # unary
+    NEG = auto()
+    NOT = auto()
+    ABS = auto()
+    SQRT = auto()
+    TRUNC = auto()
+    FLOOR = auto()
+    CEIL = auto()
+    RINT = auto()
+    EXP = auto()
+    EXP2 = auto()
+    LOG = auto()
+    LOG2 = auto()
+    SIN = auto()
+    COS = auto()
+    TAN = auto()
+    TANH = auto()
+    ATAN = auto()
+    ERF = auto()
+    SIGMOID = auto()
+    RSQRT = auto()
+    CAST = auto()
+    BITCAST = auto()
+    # binary
+    ADD = auto()
+    SUB = auto()
+    MUL = auto()
+    FDIV = auto()
+    IDIV = auto()
+    MOD = auto()
+    FLOORDIV = auto()
+    FLOORMOD = auto()
+    MAX = auto()
+    MIN = auto()
+    AND = auto()
+    OR = auto()
+    XOR = auto()
+    SHL = auto()
+    SHR = auto()
+    POW = auto()
+    CMPLT = auto()
+    CMPLE = auto()
+    CMPEQ = auto()
+    CMPNE = auto()
+    # ternary
+    WHERE = auto()
+    MULACC = auto()
+    # vectors
+    BROADCAST = auto()
+    RAMP = auto()
+    STACK = auto()
+    EXTRACT = auto()
+    LANES = auto()
+    # memory
+    INDEX = auto()
+    LOAD = auto()
+    STORE = auto()
+    ATOMIC = auto()
+    # structure
+    REDUCE = auto()
+    AFTER = auto()
+    END = auto()
+    GROUP = auto()
+    BARRIER = auto()
+    IF = auto()
+    ENDIF = auto()
+    SINK = auto()
+    # programs
+    PROGRAM = auto()
+    DEVICE = auto()
+    LINEAR = auto()
+    SOURCE = auto()
+    BINARY = auto()
+
+
+class Effect(Enum):
+    """What executing a node does. Only PURE nodes may be dropped, duplicated or moved freely."""
+
+    PURE = "pure"
+    READ = "read"
+    WRITE = "write"
+    STRUCTURE = "structure"
+
+
+Result = Callable[[tuple["UOp", ...], Any], DType]
+
+
+@dataclass(frozen=True, slots=True)
+class OpDef:
+    """One row. `arity` is (least, most) operands, most None for any number; `result` infers the dtype, None: it must be given."""
+
+    arity: tuple[int, int | None]
+    result: Result | None
+    doc: str
+    effect: Effect = Effect.PURE
+    commutes: bool = False
+    arg: type | None = None
+    takes: str = "any"
+    """Kinds of operands: any, number, float, int, bits (integers and bool)."""
+
+
+def _same(src: tuple[UOp, ...], arg: Any) -> DType:
+    return src[0].dtype
+
+
+def _second(src: tuple[UOp, ...], arg: Any) -> DType:
+    return src[1].dtype
+
+
+def _boolean(src: tuple[UOp, ...], arg: Any) -> DType:
+    return dtypes.bool.vec(src[0].dtype.lanes)
+
+
+def _void(src: tuple[UOp, ...], arg: Any) -> DType:
+    return dtypes.void
+
+
+def _index(src: tuple[UOp, ...], arg: Any) -> DType:
+    return dtypes.index
+
+
+def _loaded(src: tuple[UOp, ...], arg: Any) -> DType:
+    ptr = src[0].dtype
+    lanes = src[0].src[1].dtype.lanes if src[0].op is Op.INDEX else 1
+    return ptr.base.vec(lanes) if isinstance(ptr, PtrDType) else ptr
+
+
+def _unary(doc: str, takes: str = "float") -> OpDef:
+    return OpDef((1, 1), _same, doc, takes=takes)
+
+
+def _binary(doc: str, takes: str = "number", *, commutes: bool = False, result: Result = _same) -> OpDef:
+    return OpDef((2, 2), result, doc, takes=takes, commutes=commutes)
+
+
+_MEM = Effect.STRUCTURE
+OPS: dict[Op, OpDef] = {
+    Op.CONST: OpDef((0, 0), None, "A literal of any scalar dtype, told apart by dtype and bits.", arg=args.ConstArg),
+    Op.PARAM: OpDef((0, 1), None, "A buffer parameter (pointer); an optional DEVICE operand pins it elsewhere.", arg=args.ParamArg),
+    Op.DEFINE_VAR: OpDef((0, 0), None, "A scalar parameter with an inclusive range.", arg=args.VarArg),
+    Op.DEFINE_LOCAL: OpDef((0, 0), None, "Memory shared by the work items of a group (per core on a CPU).", arg=args.MemArg),
+    Op.DEFINE_REG: OpDef((0, 0), None, "Memory of one work item: an accumulator or a small array.", arg=args.MemArg),
+    Op.DEFINE_SCRATCH: OpDef((0, 0), None, "Memory shared by the whole grid for one launch.", arg=args.MemArg),
+    Op.SPECIAL: OpDef((1, 1), _index, "A hardware index below its extent operand.", arg=args.SpecialArg),
+    Op.RANGE: OpDef((2, 2), _index, "A loop variable from start (inclusive) to stop (exclusive).", arg=args.RangeArg),
+    Op.BIND: OpDef((2, 2), _same, "A variable together with the value it has in this launch."),
+    Op.NEG: _unary("Negation; wraps for integers.", "number"),
+    Op.NOT: _unary("Bitwise complement; logical not for bool.", "bits"),
+    Op.ABS: _unary("Absolute value; the least signed integer wraps to itself.", "number"),
+    Op.SQRT: _unary("Square root, correctly rounded."),
+    Op.TRUNC: _unary("Round toward zero."),
+    Op.FLOOR: _unary("Round toward minus infinity."),
+    Op.CEIL: _unary("Round toward plus infinity."),
+    Op.RINT: _unary("Round to nearest, ties to even."),
+    Op.EXP: _unary("e to the x."),
+    Op.EXP2: _unary("2 to the x."),
+    Op.LOG: _unary("Natural logarithm."),
+    Op.LOG2: _unary("Binary logarithm."),
+    Op.SIN: _unary("Sine of radians."),
+    Op.COS: _unary("Cosine of radians."),
+    Op.TAN: _unary("Tangent of radians."),
+    Op.TANH: _unary("Hyperbolic tangent."),
+    Op.ATAN: _unary("Arc tangent in radians."),
+    Op.ERF: _unary("Error function."),
+    Op.SIGMOID: _unary("1 / (1 + exp(-x))."),
+    Op.RSQRT: _unary("1 / sqrt(x)."),
+    Op.CAST: OpDef((1, 1), None, "Value conversion to the node's dtype; see the arithmetic policy."),
+    Op.BITCAST: OpDef((1, 1), None, "The same bits read as another dtype of the same width."),
+    Op.ADD: _binary("Sum.", commutes=True),
+    Op.SUB: _binary("Difference."),
+    Op.MUL: _binary("Product.", commutes=True),
+    Op.FDIV: _binary("Float quotient.", "float"),
+    Op.IDIV: _binary("Integer quotient, truncated toward zero; x / 0 is 0.", "int"),
+    Op.MOD: _binary("Remainder of IDIV, sign of the dividend; x mod 0 is 0.", "int"),
+    Op.FLOORDIV: _binary("Integer quotient, rounded down; x // 0 is 0.", "int"),
+    Op.FLOORMOD: _binary("Remainder of FLOORDIV, sign of the divisor; x mod 0 is 0.", "int"),
+    Op.MAX: _binary("Greater operand; NaN if either is NaN.", "any", commutes=True),
+    Op.MIN: _binary("Lesser operand; NaN if either is NaN.", "any", commutes=True),
+    Op.AND: _binary("Bitwise and; logical for bool.", "bits", commutes=True),
+    Op.OR: _binary("Bitwise or; logical for bool.", "bits", commutes=True),
+    Op.XOR: _binary("Bitwise exclusive or; logical for bool.", "bits", commutes=True),
+    Op.SHL: _binary("Left shift.", "int"),
+    Op.SHR: _binary("Right shift: arithmetic for signed, logical for unsigned.", "int"),
+    Op.POW: _binary("x to the y, special cases as in C99.", "float"),
+    Op.CMPLT: _binary("Less than.", "any", result=_boolean),
+    Op.CMPLE: _binary("Less than or equal.", "any", result=_boolean),
+    Op.CMPEQ: _binary("Equal.", "any", commutes=True, result=_boolean),
+    Op.CMPNE: _binary("Not equal; true when an operand is NaN.", "any", commutes=True, result=_boolean),
+    Op.WHERE: OpDef((3, 3), _second, "Lane-wise select: condition, value if true, value if false; both may be evaluated."),
+    Op.MULACC: OpDef((3, 3), _same, "a * b + c, rounded once for floats.", takes="number"),
+    Op.BROADCAST: OpDef((1, 1), None, "A vector whose lanes all hold the scalar operand."),
+    Op.RAMP: OpDef((2, 2), None, "The vector base, base + stride, base + 2 stride, …"),
+    Op.STACK: OpDef((1, None), None, "The vector of the scalar operands, in lane order."),
+    Op.EXTRACT: OpDef((1, 1), None, "Lane number arg of a vector.", arg=int),
+    Op.LANES: OpDef((1, 1), None, "All lanes of a vector combined by the op in arg, in unspecified order.", arg=Op),
+    Op.INDEX: OpDef((2, 3), _same, "Address of element(s): pointer, index, optional condition under which the access happens."),
+    Op.LOAD: OpDef((1, 2), _loaded, "Read through an INDEX; the second operand is the value where the gate is false.", Effect.READ),
+    Op.STORE: OpDef((2, 2), _void, "Write a value through an INDEX.", Effect.WRITE),
+    Op.ATOMIC: OpDef((2, 2), _second, "Atomic read-modify-write through an INDEX; yields the old value.", Effect.WRITE, arg=args.AtomicKind),
+    Op.REDUCE: OpDef((1, None), _same, "The first operand combined by the op in arg over the ranges that follow.", arg=Op),
+    Op.AFTER: OpDef((1, None), _same, "The first operand, not before the effects and ranges that follow.", _MEM),
+    Op.END: OpDef((1, None), _void, "The effect in the first operand, done for all iterations of the ranges that follow.", _MEM),
+    Op.GROUP: OpDef((0, None), _void, "Several effects.", _MEM),
+    Op.BARRIER: OpDef((0, None), _void, "All work items of the scope have done the effects.", _MEM, arg=args.BarrierScope),
+    Op.IF: OpDef((1, 1), _void, "Linear programs: what follows up to ENDIF is done if the condition holds.", _MEM),
+    Op.ENDIF: OpDef((1, 1), _void, "Linear programs: closes its IF.", _MEM),
+    Op.SINK: OpDef((0, None), _void, "The effects of a kernel, its name and its schedule.", _MEM, arg=args.KernelInfo),
+    Op.PROGRAM: OpDef((1, 5), _void, "The stages of one kernel reached so far: SINK, DEVICE, LINEAR, SOURCE, BINARY.", _MEM),
+    Op.DEVICE: OpDef((0, 0), _void, "The name of a device.", _MEM, arg=str),
+    Op.LINEAR: OpDef((0, None), _void, "Instructions in execution order.", _MEM),
+    Op.SOURCE: OpDef((0, 0), _void, "Rendered text.", _MEM, arg=str),
+    Op.BINARY: OpDef((0, 0), _void, "Compiled bytes.", _MEM, arg=bytes),
+}
+if OPS.keys() != set(Op):
+    raise ImportError(f"ops without a row: {set(Op) - OPS.keys()}")
+
+UNARY = frozenset(o for o in Op if Op.NEG.value <= o.value <= Op.RSQRT.value)
+BINARY = frozenset(o for o in Op if Op.ADD.value <= o.value <= Op.CMPNE.value)
+COMPARISONS = frozenset((Op.CMPLT, Op.CMPLE, Op.CMPEQ, Op.CMPNE))
+CASTS = frozenset((Op.CAST, Op.BITCAST))
+ELEMENTWISE = UNARY | BINARY | CASTS | {Op.WHERE, Op.MULACC}
+"""Ops that act lane by lane on vectors."""
+REDUCTIONS = frozenset((Op.ADD, Op.MUL, Op.MAX, Op.MIN, Op.AND, Op.OR, Op.XOR))
+"""Ops a REDUCE can combine with: associative and commutative up to float rounding."""
+MEMORIES = frozenset((Op.PARAM, Op.DEFINE_LOCAL, Op.DEFINE_REG, Op.DEFINE_SCRATCH))

@@ -1,0 +1,254 @@
+"""Patterns over UOps, and rules made of them. A pattern is compiled once into a plain Python function.
+
+Owns: `Pat`, its constructors, `@rule`, `RuleSet`. Must not know any particular rule.
+Invariant: the parameters of a rule are exactly the names its pattern binds; checked when the rule is defined.
+"""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from svod.errors import RuleError
+from svod.ir.args import ConstArg
+from svod.ir.ops import OPS, Op
+from svod.ir.uop import UOp
+
+Matcher = Callable[[UOp], "UOp | None"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pat:
+    """Matches a node by op(s), operands, constant value, kind of dtype. A repeated name must bind the identical node."""
+
+    ops: tuple[Op, ...] = ()
+    src: tuple[Pat, ...] | None = None
+    name: str = ""
+    value: int | float | None = None
+    kind: str = ""
+    """'' any dtype, else an attribute of DType that must be true: is_int, is_float, is_bool."""
+    arg: Any = None
+
+    def names(self) -> list[str]:
+        """Names bound, in the order they are met."""
+        inner = [n for p in self.src or () for n in p.names()]
+        return list(dict.fromkeys(([self.name] if self.name else []) + inner))
+
+    def named(self, name: str) -> Pat:
+        """This pattern, bound to `name` too."""
+        return Pat(self.ops, self.src, name, self.value, self.kind, self.arg)
+
+    def _bin(self, op: Op, other: Pat | float) -> Pat:
+        return Pat((op,), (self, _pat(other)))
+
+    def __add__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.ADD, o)
+
+    def __sub__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.SUB, o)
+
+    def __mul__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.MUL, o)
+
+    def __truediv__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.FDIV, o)
+
+    def __floordiv__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.FLOORDIV, o)
+
+    def __mod__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.FLOORMOD, o)
+
+    def __and__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.AND, o)
+
+    def __or__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.OR, o)
+
+    def __xor__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.XOR, o)
+
+    def __lt__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.CMPLT, o)
+
+    def __le__(self, o: Pat | float) -> Pat:
+        return self._bin(Op.CMPLE, o)
+
+    def __neg__(self) -> Pat:
+        return Pat((Op.NEG,), (self,))
+
+    def __invert__(self) -> Pat:
+        return Pat((Op.NOT,), (self,))
+
+    def where(self, a: Pat | float, b: Pat | float) -> Pat:
+        """WHERE with this condition."""
+        return Pat((Op.WHERE,), (self, _pat(a), _pat(b)))
+
+
+def _pat(x: Pat | float) -> Pat:
+    return x if isinstance(x, Pat) else lit(x)
+
+
+def any_(name: str = "", kind: str = "") -> Pat:
+    """Any node."""
+    return Pat(name=name, kind=kind)
+
+
+def int_(name: str) -> Pat:
+    """Any node of an integer dtype (index included)."""
+    return Pat(name=name, kind="is_int")
+
+
+def bool_(name: str) -> Pat:
+    """Any node of dtype bool."""
+    return Pat(name=name, kind="is_bool")
+
+
+def const(name: str, kind: str = "") -> Pat:
+    """Any scalar literal."""
+    return Pat((Op.CONST,), (), name, kind=kind)
+
+
+def lit(value: float) -> Pat:
+    """The scalar literal of this value, of any dtype (bool only for True and False; -0.0 is not 0)."""
+    return Pat((Op.CONST,), (), value=value)
+
+
+def op(*ops: Op, src: Iterable[Pat | float] | None = None, name: str = "", arg: Any = None) -> Pat:
+    """A node of one of these ops."""
+    return Pat(ops, None if src is None else tuple(_pat(s) for s in src), name, arg=arg)
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A named rewrite. `fn` gets the bound nodes and returns the replacement, or None to decline."""
+
+    name: str
+    pat: Pat
+    fn: Callable[..., UOp | None]
+    example: tuple[UOp, UOp] | None
+    at: str
+    doc: str
+    match: Matcher = field(repr=False)
+
+    def apply(self, u: UOp) -> UOp | None:
+        """The replacement of `u`, or None. RuleError if the rule makes no progress or changes the dtype."""
+        if (out := self.match(u)) is None:
+            return None
+        if out is u:
+            raise RuleError(f"rule {self.name} returned its own input", at=self.at, hint="return None to decline")
+        if out.dtype is not u.dtype:
+            raise RuleError(f"rule {self.name} changed the dtype from {u.dtype} to {out.dtype} on {u}", at=self.at)
+        return out
+
+
+def rule(pat: Pat, example: tuple[UOp, UOp] | None = None) -> Callable[[Callable[..., UOp | None]], Rule]:
+    """Makes a Rule of a function whose parameters are the names bound by `pat`; the docstring states identity and validity."""
+    def deco(fn: Callable[..., UOp | None]) -> Rule:
+        at = f"{fn.__code__.co_filename}:{fn.__code__.co_firstlineno}"
+        params = list(inspect.signature(fn).parameters)
+        if sorted(params) != sorted(pat.names()):
+            raise RuleError(f"rule {fn.__name__} takes {sorted(params)} but its pattern binds {sorted(pat.names())}", at=at)
+        if not fn.__doc__:
+            raise RuleError(f"rule {fn.__name__} has no docstring", at=at, hint="state the identity and when it holds")
+        return Rule(fn.__name__, pat, fn, example, at, fn.__doc__, _lazy(pat, fn))
+    return deco
+
+
+def _lazy(pat: Pat, fn: Callable[..., UOp | None]) -> Matcher:
+    """Compiles the pattern at its first use, so that importing rules stays cheap."""
+    built: list[Matcher] = []
+
+    def match(u: UOp) -> UOp | None:
+        if not built:
+            built.append(_compile(pat, fn))
+        return built[0](u)
+    return match
+
+
+class _Writer:
+    """Generates the body of a matcher: nested `for` loops over operand orders, one `continue` per failed check."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.env: dict[str, Any] = {"Op": Op, "ConstArg": ConstArg}
+        self.bound: dict[str, str] = {}
+        self.depth = 2
+        self.fresh = 0
+
+    def emit(self, text: str) -> None:
+        self.lines.append("  " * self.depth + text)
+
+    def const(self, value: Any) -> str:
+        name = f"k{len(self.env)}"
+        self.env[name] = value
+        return name
+
+    def node(self, p: Pat, v: str, *, root: bool = False) -> None:
+        if p.ops and not root:
+            names = [self.const(o) for o in p.ops]
+            self.emit(f"if {' and '.join(f'{v}.op is not {n}' for n in names)}: continue")
+        if p.arg is not None:
+            self.emit(f"if {v}.arg != {self.const(p.arg)}: continue")
+        if p.kind:
+            self.emit(f"if not {v}.dtype.{p.kind}: continue")
+        if p.value is not None:
+            self.value(p.value, v)
+        if p.name:
+            if p.name in self.bound:
+                self.emit(f"if {v} is not {self.bound[p.name]}: continue")
+            else:
+                self.bound[p.name] = v
+        if p.src:
+            self.operands(p, v)
+
+    def value(self, value: float, v: str) -> None:
+        arg = self.const(ConstArg.of(value))
+        if isinstance(value, bool):
+            self.emit(f"if {v}.arg != {arg}: continue")
+        else:  # an int literal in a pattern stands for the float of the same value too, sign of zero included
+            self.emit(f"if {v}.arg != {arg} and {v}.arg != {self.const(ConstArg.of(float(value)))}: continue")
+
+    def operands(self, p: Pat, v: str) -> None:
+        src = p.src or ()
+        self.emit(f"if len({v}.src) != {len(src)}: continue")
+        self.fresh += 1
+        names = [f"u{self.fresh}_{i}" for i in range(len(src))]
+        both = len(src) == 2 and len(p.ops) == 1 and OPS[p.ops[0]].commutes
+        orders = f"({v}.src, {v}.src[::-1])" if both else f"({v}.src,)"
+        self.emit(f"for {', '.join(names)}{',' if len(names) == 1 else ''} in {orders}:")
+        self.depth += 1
+        for q, n in zip(src, names, strict=True):
+            self.node(q, n)
+
+
+def _compile(pat: Pat, fn: Callable[..., UOp | None]) -> Matcher:
+    w = _Writer()
+    w.node(pat, "u", root=True)
+    call = ", ".join(f"{n}={v}" for n, v in w.bound.items())
+    w.emit(f"r = fn({call})")
+    w.emit("if r is not None: return r")
+    text = "def match(u):\n  for _ in (0,):\n" + "\n".join(w.lines) + "\n  return None\n"
+    w.env["fn"] = fn
+    exec(compile(text, f"<pattern of {fn.__name__}>", "exec"), w.env)
+    return w.env["match"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class RuleSet:
+    """An ordered set of rules, indexed by root op. The first that fires wins; order is written order."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    index: dict[Op, tuple[Rule, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = [r.name for r in self.rules]
+        if len(set(names)) != len(names):
+            raise RuleError(f"rule set {self.name} has two rules of one name", at=str(sorted(n for n in names if names.count(n) > 1)))
+        table = {o: tuple(r for r in self.rules if not r.pat.ops or o in r.pat.ops) for o in Op}
+        object.__setattr__(self, "index", table)
+
+    def __add__(self, other: RuleSet) -> RuleSet:
+        return RuleSet(f"{self.name}+{other.name}", self.rules + other.rules)

@@ -1,0 +1,188 @@
+"""UOp: the one node type of the IR. Immutable and hash-consed: the same structure is the same object in the whole process.
+
+Owns: interning, structural checks at construction, traversal. Must not know rules, stages, targets.
+Invariant: `a is b` iff op, dtype, arg and sources are the same. The interning table holds nodes weakly; it is the one documented
+piece of global state, guarded by a lock.
+"""
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from svod.dtype import DType, dtypes
+from svod.errors import GraphError
+from svod.ir.arithmetic import Arithmetic
+from svod.ir.ops import OPS, Op, OpDef
+
+MAX_NODES = 2_000_000
+"""A graph beyond this is refused: nothing downstream would finish."""
+
+
+class _Ref(weakref.ref["UOp"]):
+    """Weak reference that knows the key it is stored under."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+
+_table: dict[tuple[Any, ...], _Ref] = {}
+_lock = threading.RLock()
+
+
+def _drop(ref: weakref.ref[UOp]) -> None:
+    """A node died: forget it, unless its place is already taken by a successor."""
+    with _lock:
+        if _table.get(ref.key) is ref:  # type: ignore[attr-defined]
+            del _table[ref.key]  # type: ignore[attr-defined]
+
+
+def interned_count() -> int:
+    """Nodes alive in this process; for tests of memory."""
+    return len(_table)
+
+
+class UOp(Arithmetic):
+    """One operation. `UOp(op, src, arg, dtype)`; dtype may be left out where the op implies it. Raises GraphError on bad structure."""
+
+    __slots__ = ("__weakref__", "arg", "cache", "dtype", "op", "src")
+    op: Op
+    dtype: DType
+    src: tuple[UOp, ...]
+    arg: Any
+    cache: dict[Any, Any]
+    """Facts derived from the node (interval, free ranges, digest), filled by their owners."""
+
+    def __new__(cls, op: Op, src: tuple[UOp, ...] = (), arg: Any = None, dtype: DType | None = None) -> UOp:
+        key = (op, src, arg, dtype)
+        if (ref := _table.get(key)) is not None and (hit := ref()) is not None:
+            return hit
+        row = OPS[op]
+        _check(op, row, src, arg, dtype)
+        inferred = row.result(src, arg) if row.result is not None else dtype
+        if dtype is not None and dtype is not inferred:
+            raise GraphError(f"{op.name} of {src[0].dtype if src else 'nothing'} is {inferred}, not {dtype}", hint=row.doc)
+        if dtype is None and row.result is not None:
+            full = key
+        else:
+            full = (op, src, arg, inferred if row.result is None else None)
+        with _lock:
+            if (ref := _table.get(full)) is not None and (hit := ref()) is not None:
+                return hit
+            self = super().__new__(cls)
+            set_ = object.__setattr__
+            set_(self, "op", op)
+            set_(self, "src", src)
+            set_(self, "arg", arg)
+            set_(self, "dtype", inferred)
+            set_(self, "cache", {})
+            new = _Ref(self, _drop)
+            new.key = full
+            _table[full] = new
+            return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise GraphError(f"a UOp cannot be changed ({name})", hint="build another with .replace(...)")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        order = list(self.toposort())
+        number = {u: i for i, u in enumerate(order)}
+        return (_rebuild, ([(u.op, tuple(number[s] for s in u.src), u.arg, u.dtype) for u in order],))
+
+    def __copy__(self) -> UOp:
+        return self
+
+    def __deepcopy__(self, memo: object) -> UOp:
+        return self
+
+    def replace(self, *, src: tuple[UOp, ...] | None = None, arg: Any = None, dtype: DType | None = None) -> UOp:
+        """The same op with other sources, arg or dtype."""
+        keep = self.dtype if OPS[self.op].result is None else None
+        return UOp(self.op, self.src if src is None else src, self.arg if arg is None else arg, keep if dtype is None else dtype)
+
+    def toposort(self, enter: Callable[[UOp], bool] | None = None) -> list[UOp]:
+        """Every node reachable from here, sources first, in a fixed order. `enter(u)` False leaves u and what only it reaches out.
+
+        Raises GraphError for a cycle or for more than MAX_NODES nodes.
+        """
+        done: dict[UOp, bool] = {}
+        stack: list[UOp] = [self]
+        while stack:
+            u = stack[-1]
+            state = done.get(u)
+            if state is None:
+                if enter is not None and not enter(u):
+                    done[u] = True
+                    stack.pop()
+                    continue
+                done[u] = False
+                for s in reversed(u.src):
+                    if (seen := done.get(s)) is None:
+                        stack.append(s)
+                    elif not seen:
+                        raise GraphError("the graph has a cycle", at=f"{s.op.name} is its own operand", hint="UOps must form a DAG")
+                if len(done) > MAX_NODES:
+                    raise GraphError(f"the graph has more than {MAX_NODES} nodes", hint="use a RANGE where the graph was unrolled by hand")
+            else:
+                stack.pop()
+                if not state:
+                    del done[u]
+                    done[u] = True
+        return list(done) if enter is None else [u for u in done if enter(u)]
+
+    def substitute(self, table: dict[UOp, UOp]) -> UOp:
+        """This graph with nodes replaced by `table`; replacements are not searched again."""
+        new = dict(table)
+        for u in self.toposort(lambda x: x not in table):
+            src = tuple(new.get(s, s) for s in u.src)
+            if src != u.src:
+                new[u] = u.replace(src=src)
+        return new.get(self, self)
+
+    def find(self, *ops: Op) -> Iterator[UOp]:
+        """The nodes of these ops in this graph, sources first."""
+        return (u for u in self.toposort() if u.op in ops)
+
+    def __repr__(self) -> str:
+        arg = f" {self.arg!r}" if self.arg is not None else ""
+        return f"<{self.op.name} {self.dtype}{arg}, {len(self.src)} src>"
+
+
+def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | None) -> None:
+    """Structure only: arity, type of arg, kinds and agreement of operands. Meaning is checked at stage edges by spec.py."""
+    least, most = row.arity
+    if len(src) < least or (most is not None and len(src) > most):
+        wanted = f"{least}" if most == least else f"{least} to {'any number' if most is None else most}"
+        raise GraphError(f"{op.name} takes {wanted} operands, got {len(src)}", hint=row.doc)
+    for s in src:
+        if not isinstance(s, UOp):
+            raise GraphError(f"an operand of {op.name} is {s!r}, not a UOp", hint="wrap numbers with UOp.const(value, dtype)")
+    if (row.arg is None) != (arg is None) or (row.arg is not None and type(arg) is not row.arg):
+        raise GraphError(f"{op.name} takes {'no arg' if row.arg is None else 'an arg of type ' + row.arg.__name__}, got {arg!r}", hint=row.doc)
+    if row.result is None and dtype is None:
+        raise GraphError(f"{op.name} needs a dtype", hint=row.doc)
+    if row.takes != "any":
+        _check_kind(op, row, src[0].dtype)
+    if op.value >= Op.ADD.value and op.value <= Op.MULACC.value:
+        first = src[1] if op is Op.WHERE else src[0]
+        for s in src[1:]:
+            if s.dtype is not first.dtype:
+                raise GraphError(f"operands of {op.name} have dtypes {' and '.join(str(x.dtype) for x in src)}", hint="cast one of them")
+        if op is Op.WHERE and src[0].dtype is not dtypes.bool.vec(first.dtype.lanes):
+            raise GraphError(f"the condition of WHERE is {src[0].dtype}, not {dtypes.bool.vec(first.dtype.lanes)}", hint="compare it: x.ne(0)")
+
+
+def _check_kind(op: Op, row: OpDef, dtype: DType) -> None:
+    good = {"number": dtype.is_int or dtype.is_float, "float": dtype.is_float, "int": dtype.is_int,
+            "bits": dtype.is_int or dtype.is_bool}[row.takes]
+    if not good:
+        what = {"number": "a number", "float": "a float", "int": "an integer", "bits": "an integer or bool"}[row.takes]
+        raise GraphError(f"{op.name} takes {what}, got {dtype}", hint=row.doc)
+
+
+def _rebuild(rows: list[tuple[Op, tuple[int, ...], Any, DType]]) -> UOp:
+    nodes: list[UOp] = []
+    for op, src, arg, dtype in rows:
+        nodes.append(UOp(op, tuple(nodes[i] for i in src), arg, dtype if OPS[op].result is None else None))
+    return nodes[-1]
