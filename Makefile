@@ -22,9 +22,11 @@ test: $(STAMP)-test ## all tests; DEVICE=NAME runs the device suite there, PYTES
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
 check: $(STAMP)-dev ## ruff, mypy --strict, layers and sizes (under 20 s)
-	@$(PY) -m ruff check
-	@$(PY) -m mypy --strict
-	@$(PY) -m pytest -q -n0 tests/test_layers.py tests/test_sizes.py
+	@failed=0; \
+	$(PY) -m ruff check || failed=1; \
+	$(PY) -m mypy --strict || failed=1; \
+	$(PY) -m pytest -q -n0 tests/test_layers.py tests/test_sizes.py || failed=1; \
+	exit $$failed
 
 bench: $(STAMP)-bench ## measure svod against the peers that are installed; BENCH_ARGS go to benchmarks/run.py
 	@$(PY) benchmarks/run.py $(BENCH_ARGS)

@@ -45,7 +45,8 @@ def numpy_dtype(dtype: DType) -> np.dtype[Any]:
         return _NATIVE[dtype]
     if dtype in _ML_NAMES:
         import ml_dtypes
-        return np.dtype(getattr(ml_dtypes, _ML_NAMES[dtype]))
+        storage: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_NAMES[dtype]))
+        return storage
     hint = "use the type of one lane and one more axis" if dtype.lanes > 1 else f"one of {', '.join(map(repr, dtypes.ALL))}"
     raise DTypeError(f"{dtype!r} has no NumPy dtype", hint=hint)
 
@@ -134,6 +135,8 @@ def encode(value: float, dtype: DType) -> int:
 
 def _round(significand: int, exponent: int, fmt: FloatFormat) -> int:
     """Magnitude code nearest to significand * 2**exponent, exactly; `_overflow` if it exceeds the format."""
+    if significand == 0:
+        return 0
     least = 1 - fmt.bias
     top = max(significand.bit_length() - 1 + exponent, least)
     shift = top - fmt.mantissa - exponent
@@ -191,7 +194,8 @@ def _round_array(absolute: NDArray[np.float64], fmt: FloatFormat) -> NDArray[np.
     least = 1 - fmt.bias
     top = np.maximum((finite.view(np.int64) >> 52) - 1023, least)
     scale = np.asarray((fmt.mantissa - top + 1023) << 52).view(np.float64)
-    return np.asarray(np.rint(finite * scale)).astype(np.int64) + ((top - least) << fmt.mantissa)
+    units = np.asarray(np.rint(finite * scale)).astype(np.int64)
+    return np.asarray(units + ((top - least) << fmt.mantissa))
 
 
 def decode_array(codes: NDArray[Any], dtype: DType) -> NDArray[Any]:
@@ -206,8 +210,8 @@ def decode_array(codes: NDArray[Any], dtype: DType) -> NDArray[Any]:
     if dtype is dtypes.bf16:
         return np.asarray(codes.astype(np.uint32) << np.uint32(16)).view(np.float32)
     if dtype in _NATIVE:
-        values = codes.view(_NATIVE[dtype])
-        return values.astype(np.float64 if dtype is dtypes.f64 else np.float32)
+        with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+            return codes.view(_NATIVE[dtype]).astype(np.float64 if dtype is dtypes.f64 else np.float32)
     return np.asarray(_decode_table(dtype)[codes])
 
 
@@ -241,8 +245,6 @@ def convert(value: float, src: DType, dst: DType) -> bool | int | float:
     _check_scalar(src)
     _check_scalar(dst)
     number = float(value) if src.is_float else int(value)
-    if src.is_bool:
-        number = int(number != 0)
     if dst.is_bool:
         return number != 0
     if dst.is_float:

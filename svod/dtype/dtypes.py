@@ -68,7 +68,7 @@ class DType:
     @property
     def scalar(self) -> DType:
         """The type of one lane."""
-        return self if self.lanes == 1 else _INTERNED[self.name]  # type: ignore[no-any-return]
+        return self if self.lanes == 1 else _INTERNED[self.name]
 
     def vec(self, lanes: int) -> DType:
         """The vector of `lanes` of this scalar; `vec(1)` is the scalar itself."""
@@ -204,7 +204,7 @@ class dtypes:
     def parse(text: str) -> DType:
         """The type that prints as `text` ('f32', 'i8x4', 'f32*global'). DTypeError if there is none."""
         if "*" in text:
-            base, _, space = text.partition("*")
+            base, _, space = text.rpartition("*")
             if space in {s.value for s in AddrSpace}:
                 return dtypes.parse(base).ptr(AddrSpace(space))
         elif (hit := _INTERNED.get(text)) is not None and isinstance(hit, DType):

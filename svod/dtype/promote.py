@@ -36,7 +36,7 @@ def promote(*types: DType) -> DType:
     return _join({t.scalar for t in types}, types).vec(lanes.pop() if lanes else 1)
 
 
-def weak(value: float, other: DType) -> DType:
+def weak(value: bool | int | float, other: DType) -> DType:
     """The type a Python literal takes beside an operand of type `other`, with the lanes of `other`.
 
     bool: `other`. int: `other`, but i32 beside bool. float: `other` if it is a float, else f32 (also beside i64: cast to f64 where that is

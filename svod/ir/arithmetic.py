@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
+from svod.dtype.convert import round_to
 from svod.dtype.promote import promote, weak
 from svod.errors import DTypeError, GraphError
 from svod.ir.args import AtomicKind, AxisKind, BarrierScope, ConstArg, KernelInfo, MemArg, ParamArg, RangeArg, SpecialArg, SpecialKind, VarArg
@@ -31,10 +32,7 @@ class Arithmetic:
         if dtype.lanes > 1:
             return cls.const(value, dtype.scalar).broadcast(dtype.lanes)
         if dtype.is_float:
-            value = float(value)
-            if dtype is not dtypes.f64:
-                from svod.dtype.convert import round_to
-                value = round_to(value, dtype)
+            value = round_to(value, dtype)
         elif dtype.is_bool:
             value = bool(value)
         elif isinstance(value, float) or not dtype.min <= value <= dtype.max:

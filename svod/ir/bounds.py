@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
-from svod.dtype import Kind
+from svod.dtype import DType, Kind
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.uop import UOp
 
@@ -21,7 +22,7 @@ def interval(u: UOp) -> Interval:
     """(least, greatest) value of `u`, inclusive; over all lanes for vectors."""
     if (hit := u.cache.get("interval")) is not None:
         return hit  # type: ignore[no-any-return]
-    for x in u.toposort(lambda n: "interval" not in n.cache):
+    for x in u.uncached("interval"):
         x.cache["interval"] = _clip(x, _own(x))
     return u.cache["interval"]  # type: ignore[no-any-return]
 
@@ -42,68 +43,69 @@ def constant(u: UOp) -> int | None:
     return int(lo) if lo == hi and not u.dtype.is_float and u.dtype.kind is not Kind.VOID else None
 
 
-def _whole(u: UOp) -> Interval:
-    k = u.dtype.kind
-    if k is Kind.VOID:
+@cache
+def _whole(dtype: DType) -> Interval:
+    if dtype.kind is Kind.VOID:
         return (0, 0)
-    if k is Kind.INDEX:
+    if dtype.kind is Kind.INDEX:
         return (-BIG, BIG)
-    return (u.dtype.min, u.dtype.max)
+    return (dtype.min, dtype.max)
 
 
 def _clip(u: UOp, iv: Interval | None) -> Interval:
-    whole = _whole(u)
-    if iv is None or u.dtype.kind in (Kind.VOID,):
+    whole = _whole(u.dtype)
+    if iv is None or u.dtype.kind is Kind.VOID:
         return whole
     lo, hi = iv
-    if u.dtype.is_float:
+    if (lo >= whole[0] and hi <= whole[1]) or u.op is Op.CONST:
         return iv
-    if lo < whole[0] or hi > whole[1]:  # may wrap (or is beyond what we track): nothing is known
-        return (max(lo, -BIG), min(hi, BIG)) if u.dtype.kind is Kind.INDEX else whole
-    return (lo, hi)
+    if u.dtype.kind is Kind.INDEX and lo <= BIG and hi >= -BIG:
+        return (max(lo, -BIG), min(hi, BIG))
+    return whole  # may wrap (or is beyond what we track): nothing is known
 
 
 def _own(u: UOp) -> Interval | None:
-    op = u.op
-    if op is Op.CONST:
-        v = u.arg.value
-        return None if isinstance(v, float) and math.isnan(v) else (v, v) if not isinstance(v, bool) else (int(v), int(v))
-    if op is Op.DEFINE_VAR:
-        return (u.arg.min, u.arg.max)
-    if op is Op.RANGE:
-        return (interval(u.src[0])[0], max(interval(u.src[1])[1] - 1, interval(u.src[0])[0]))
-    if op is Op.SPECIAL:
-        return (0, max(interval(u.src[0])[1] - 1, 0))
-    if op in (Op.BIND, Op.AFTER, Op.BROADCAST, Op.EXTRACT):
-        return interval(u.src[0])
-    if op is Op.STACK:
-        ivs = [interval(s) for s in u.src]
-        return (min(i[0] for i in ivs), max(i[1] for i in ivs))
-    if u.dtype.is_float:
-        return None
-    if op is Op.RAMP:
-        return _ramp(u)
-    if op is Op.CAST:
-        return _cast(u)
-    if op is Op.WHERE:
-        a, b = interval(u.src[1]), interval(u.src[2])
-        return (min(a[0], b[0]), max(a[1], b[1]))
-    if op is Op.REDUCE:
-        return interval(u.src[0]) if u.arg in (Op.MAX, Op.MIN) and not u.dtype.is_float else None
-    if (fn := _INT_RULES.get(op)) is not None and not u.src[0].dtype.is_float:
-        return fn(*(interval(s) for s in u.src))
-    return (0, 1) if op in COMPARISONS else None
+    """From the intervals of the operands; None for no more than the dtype says."""
+    if (fn := _INT_RULES.get(u.op)) is not None:
+        if not u.src[0].dtype.is_float:
+            return fn(*[s.cache["interval"] for s in u.src])
+        return (0, 1) if u.op in COMPARISONS else None
+    if (rule := _RULES.get(u.op)) is not None:
+        return rule(u)
+    return None
+
+
+def _const(u: UOp) -> Interval | None:
+    v = u.arg.value
+    return None if isinstance(v, float) and math.isnan(v) else (int(v), int(v)) if isinstance(v, bool) else (v, v)
+
+
+def _range(u: UOp) -> Interval:
+    least = interval(u.src[0])[0]
+    return (least, max(interval(u.src[1])[1] - 1, least))
+
+
+def _union(parts: tuple[UOp, ...]) -> Interval:
+    ivs = [interval(s) for s in parts]
+    return (min(i[0] for i in ivs), max(i[1] for i in ivs))
+
+
+def _reduce(u: UOp) -> Interval | None:
+    """Of MAX and MIN; over nothing they are a limit of the dtype."""
+    some = all(interval(r.src[1])[0] > interval(r.src[0])[1] for r in u.src[1:] if r.op is Op.RANGE)
+    return interval(u.src[0]) if u.arg in (Op.MAX, Op.MIN) and some and not u.dtype.is_float else None
 
 
 def _ramp(u: UOp) -> Interval | None:
     (blo, bhi), (slo, shi) = interval(u.src[0]), interval(u.src[1])
     n = u.dtype.lanes - 1
+    if u.dtype.is_float:
+        return None
     return (blo + min(0, slo * n), bhi + max(0, shi * n))
 
 
 def _cast(u: UOp) -> Interval | None:
-    src = u.src[0].dtype
-    if src.is_float:
+    if u.src[0].dtype.is_float or u.dtype.is_float:
         return None
     lo, hi = interval(u.src[0])
     if u.dtype.is_bool:
@@ -202,11 +204,22 @@ _INT_RULES: dict[Op, Callable[..., Interval | None]] = {
 }
 
 
+_RULES: dict[Op, Callable[[UOp], Interval | None]] = {
+    Op.CONST: _const, Op.RANGE: _range, Op.RAMP: _ramp, Op.CAST: _cast, Op.REDUCE: _reduce,
+    Op.DEFINE_VAR: lambda u: (u.arg.min, u.arg.max),
+    Op.SPECIAL: lambda u: (0, max(interval(u.src[0])[1] - 1, 0)),
+    Op.BIND: lambda u: interval(u.src[0]), Op.AFTER: lambda u: interval(u.src[0]),
+    Op.BROADCAST: lambda u: interval(u.src[0]), Op.EXTRACT: lambda u: interval(u.src[0]),
+    Op.STACK: lambda u: _union(u.src),
+    Op.WHERE: lambda u: None if u.dtype.is_float else _union(u.src[1:]),
+}
+
+
 def factor(u: UOp) -> int:
     """A constant that divides `u` for all values (index arithmetic); 0 for the constant 0."""
     if (hit := u.cache.get("factor")) is not None:
         return hit  # type: ignore[no-any-return]
-    for x in u.toposort(lambda n: "factor" not in n.cache):
+    for x in u.uncached("factor"):
         x.cache["factor"] = _own_factor(x)
     return u.cache["factor"]  # type: ignore[no-any-return]
 

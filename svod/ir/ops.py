@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class Op(Enum):
     """Every operation of the IR."""
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python: ops are keys of every table on the way
+
     # leaves
     CONST = auto()
     PARAM = auto()

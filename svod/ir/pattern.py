@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+from svod.dtype import DType, dtypes
 from svod.errors import RuleError
 from svod.ir.args import ConstArg
-from svod.ir.ops import OPS, Op
+from svod.ir.ops import BINARY, OPS, Op
 from svod.ir.uop import UOp
 
 Matcher = Callable[[UOp], "UOp | None"]
+Candidates = tuple[tuple["Rule", Matcher], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Pat:
     kind: str = ""
     """'' any dtype, else an attribute of DType that must be true: is_int, is_float, is_bool."""
     arg: Any = None
+    dtype: DType | None = None
 
     def names(self) -> list[str]:
         """Names bound, in the order they are met."""
@@ -37,7 +41,21 @@ class Pat:
 
     def named(self, name: str) -> Pat:
         """This pattern, bound to `name` too."""
-        return Pat(self.ops, self.src, name, self.value, self.kind, self.arg)
+        return replace(self, name=name)
+
+    def admits(self, ops: tuple[Op, ...] | None) -> bool:
+        """False if no node with operands of these ops (None: more than three) can match; for dropping rules before trying them."""
+        if self.src is None:
+            return True
+        if ops is None or len(ops) != len(self.src):
+            return ops is None and len(self.src) > 3
+        orders = (ops, ops[::-1]) if self.commutes else (ops,)
+        return any(all(not p.ops or o in p.ops for p, o in zip(self.src, order, strict=True)) for order in orders)
+
+    @property
+    def commutes(self) -> bool:
+        """True if the operands are tried in both orders."""
+        return len(self.src or ()) == 2 and len(self.ops) == 1 and OPS[self.ops[0]].commutes
 
     def _bin(self, op: Op, other: Pat | float) -> Pat:
         return Pat((op,), (self, _pat(other)))
@@ -100,6 +118,11 @@ def int_(name: str) -> Pat:
     return Pat(name=name, kind="is_int")
 
 
+def index_(name: str) -> Pat:
+    """Any scalar of dtype index."""
+    return Pat(name=name, dtype=dtypes.index)
+
+
 def bool_(name: str) -> Pat:
     """Any node of dtype bool."""
     return Pat(name=name, kind="is_bool")
@@ -115,9 +138,9 @@ def lit(value: float) -> Pat:
     return Pat((Op.CONST,), (), value=value)
 
 
-def op(*ops: Op, src: Iterable[Pat | float] | None = None, name: str = "", arg: Any = None) -> Pat:
+def op(*ops: Op, src: Iterable[Pat | float] | None = None, name: str = "", arg: Any = None, dtype: DType | None = None) -> Pat:
     """A node of one of these ops."""
-    return Pat(ops, None if src is None else tuple(_pat(s) for s in src), name, arg=arg)
+    return Pat(ops, None if src is None else tuple(_pat(s) for s in src), name, arg=arg, dtype=dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,17 +153,26 @@ class Rule:
     example: tuple[UOp, UOp] | None
     at: str
     doc: str
-    match: Matcher = field(repr=False)
+
+    @cached_property
+    def match(self) -> Matcher:
+        """The replacement of a node, or None, unchecked. Compiled at its first use, so that importing rules stays cheap."""
+        return _compile(self.pat, self.fn)
 
     def apply(self, u: UOp) -> UOp | None:
         """The replacement of `u`, or None. RuleError if the rule makes no progress or changes the dtype."""
-        if (out := self.match(u)) is None:
+        if self.pat.ops and u.op not in self.pat.ops:
             return None
+        if (out := self.match(u)) is not None:
+            self.check(u, out)
+        return out
+
+    def check(self, u: UOp, out: UOp) -> None:
+        """RuleError unless `out` may replace `u`."""
         if out is u:
             raise RuleError(f"rule {self.name} returned its own input", at=self.at, hint="return None to decline")
         if out.dtype is not u.dtype:
             raise RuleError(f"rule {self.name} changed the dtype from {u.dtype} to {out.dtype} on {u}", at=self.at)
-        return out
 
 
 def rule(pat: Pat, example: tuple[UOp, UOp] | None = None) -> Callable[[Callable[..., UOp | None]], Rule]:
@@ -152,19 +184,8 @@ def rule(pat: Pat, example: tuple[UOp, UOp] | None = None) -> Callable[[Callable
             raise RuleError(f"rule {fn.__name__} takes {sorted(params)} but its pattern binds {sorted(pat.names())}", at=at)
         if not fn.__doc__:
             raise RuleError(f"rule {fn.__name__} has no docstring", at=at, hint="state the identity and when it holds")
-        return Rule(fn.__name__, pat, fn, example, at, fn.__doc__, _lazy(pat, fn))
+        return Rule(fn.__name__, pat, fn, example, at, fn.__doc__)
     return deco
-
-
-def _lazy(pat: Pat, fn: Callable[..., UOp | None]) -> Matcher:
-    """Compiles the pattern at its first use, so that importing rules stays cheap."""
-    built: list[Matcher] = []
-
-    def match(u: UOp) -> UOp | None:
-        if not built:
-            built.append(_compile(pat, fn))
-        return built[0](u)
-    return match
 
 
 class _Writer:
@@ -191,6 +212,8 @@ class _Writer:
             self.emit(f"if {' and '.join(f'{v}.op is not {n}' for n in names)}: continue")
         if p.arg is not None:
             self.emit(f"if {v}.arg != {self.const(p.arg)}: continue")
+        if p.dtype is not None:
+            self.emit(f"if {v}.dtype is not {self.const(p.dtype)}: continue")
         if p.kind:
             self.emit(f"if not {v}.dtype.{p.kind}: continue")
         if p.value is not None:
@@ -200,7 +223,7 @@ class _Writer:
                 self.emit(f"if {v} is not {self.bound[p.name]}: continue")
             else:
                 self.bound[p.name] = v
-        if p.src:
+        if p.src is not None and p.ops != (Op.CONST,):
             self.operands(p, v)
 
     def value(self, value: float, v: str) -> None:
@@ -213,10 +236,11 @@ class _Writer:
     def operands(self, p: Pat, v: str) -> None:
         src = p.src or ()
         self.emit(f"if len({v}.src) != {len(src)}: continue")
+        if not src:
+            return
         self.fresh += 1
         names = [f"u{self.fresh}_{i}" for i in range(len(src))]
-        both = len(src) == 2 and len(p.ops) == 1 and OPS[p.ops[0]].commutes
-        orders = f"({v}.src, {v}.src[::-1])" if both else f"({v}.src,)"
+        orders = f"({v}.src, {v}.src[::-1])" if p.commutes else f"({v}.src,)"
         self.emit(f"for {', '.join(names)}{',' if len(names) == 1 else ''} in {orders}:")
         self.depth += 1
         for q, n in zip(src, names, strict=True):
@@ -237,18 +261,52 @@ def _compile(pat: Pat, fn: Callable[..., UOp | None]) -> Matcher:
 
 @dataclass(frozen=True, eq=False)
 class RuleSet:
-    """An ordered set of rules, indexed by root op. The first that fires wins; order is written order."""
+    """An ordered set of rules. The first that fires wins; order is written order."""
 
     name: str
     rules: tuple[Rule, ...]
-    index: dict[Op, tuple[Rule, ...]] = field(init=False, repr=False)
+    index: dict[tuple[Any, ...], Candidates] = field(init=False, repr=False, default_factory=dict)
+    """The rules that can fire, by op, dtype and the ops of the operands; filled as kinds of nodes are met."""
 
     def __post_init__(self) -> None:
         names = [r.name for r in self.rules]
         if len(set(names)) != len(names):
             raise RuleError(f"rule set {self.name} has two rules of one name", at=str(sorted(n for n in names if names.count(n) > 1)))
-        table = {o: tuple(r for r in self.rules if not r.pat.ops or o in r.pat.ops) for o in Op}
-        object.__setattr__(self, "index", table)
+
+    def candidates(self, u: UOp) -> Candidates:
+        """The rules that can fire on nodes of the kind of `u`, in order, with their matchers."""
+        src = u.src
+        n = len(src)
+        key: tuple[Any, ...]
+        if n == 2:
+            key = (u.op, u.dtype, src[0].dtype, src[0].op, src[1].op)
+        elif n == 1:
+            key = (u.op, u.dtype, src[0].dtype, src[0].op)
+        else:
+            key = (u.op, u.dtype, src[0].dtype, *[s.op for s in src]) if 0 < n <= 3 else (u.op, u.dtype, n)
+        hit = self.index.get(key)
+        return self._select(key, u) if hit is None else hit
+
+    def _select(self, key: tuple[Any, ...], u: UOp) -> Candidates:
+        ops = tuple(s.op for s in u.src) if len(u.src) <= 3 else None
+        found = tuple((r, r.match) for r in self.rules if _may_match(r.pat, u, ops))
+        self.index[key] = found
+        return found
 
     def __add__(self, other: RuleSet) -> RuleSet:
         return RuleSet(f"{self.name}+{other.name}", self.rules + other.rules)
+
+
+def _may_match(p: Pat, u: UOp, ops: tuple[Op, ...] | None) -> bool:
+    """What the op, the dtype, the operands' ops of `u` and the dtype of its first operand say about `p`."""
+    if (p.ops and u.op not in p.ops) or not _takes(p, u.dtype):
+        return False
+    if p.src and u.src:
+        alike = p.src if u.op in BINARY else p.src[:1]
+        if not all(_takes(q, u.src[0].dtype) for q in alike):
+            return False
+    return p.admits(ops)
+
+
+def _takes(p: Pat, dtype: DType) -> bool:
+    return (p.dtype is None or dtype is p.dtype) and (not p.kind or bool(getattr(dtype, p.kind)))

@@ -1,7 +1,8 @@
 """The rewrite engine: applies a rule set to a graph, sources first, until nothing matches.
 
 Owns: the traversal, the guard against loops, fuel, traces. Must not know any particular rule.
-Invariant: the result is a fixpoint: rewriting it again returns the same object.
+Invariant: the result is a fixpoint: rewriting it again returns the same object. That a node is one is noted in its `cache` under the rule
+set, so that a graph that has been rewritten costs one look the next time: rules see nothing but the node, so the answer cannot change.
 """
 from __future__ import annotations
 
@@ -27,10 +28,9 @@ MAX_STEPS = 5_000_000
 def rewrite(root: UOp, rules: RuleSet, trace: Trace | None = None) -> UOp:
     """`root` rewritten by `rules` to a fixpoint. With `trace`, records the steps and stops applying rules when its fuel is spent.
 
-    Raises RuleError naming the last rules when the rules undo one another.
+    Raises RuleError naming the last rules when the rules undo one another or build on what they replace.
     """
-    run = _Rewriter(rules, trace)
-    return run(root)
+    return root if rules in root.cache else _Rewriter(rules, trace)(root)
 
 
 class _Rewriter:
@@ -38,63 +38,71 @@ class _Rewriter:
 
     def __init__(self, rules: RuleSet, trace: Trace | None) -> None:
         self.rules, self.trace = rules, trace
+        self.note = trace is None or trace.fuel is None
         self.done: dict[UOp, UOp] = {}
         self.becomes: dict[UOp, UOp] = {}
         self.last: list[str] = []
         self.count = 0
 
     def __call__(self, root: UOp) -> UOp:
-        done, becomes = self.done, self.becomes
+        done, becomes, rules = self.done, self.becomes, self.rules
+        waiting: set[UOp] = set()
         stack = [root]
         while stack:
             u = stack[-1]
             if u in done:
                 stack.pop()
-                continue
-            if (m := becomes.get(u)) is not None:
-                if m in done:
-                    done[u] = done[m]
+            elif (m := becomes.get(u)) is not None:
+                if (end := done.get(m)) is not None:
+                    done[u] = end
                     stack.pop()
+                elif u in waiting:
+                    raise self.endless(u)
                 else:
+                    waiting.add(u)
                     stack.append(m)
-                continue
-            missing = [s for s in u.src if s not in done]
-            if missing:
-                missing.reverse()
-                stack.extend(missing)
-                continue
-            src = tuple([done[s] for s in u.src])
-            n = u if src == u.src else u.replace(src=src)
-            if n is not u:
-                becomes[u] = n
-                continue
-            m = self.apply(u)
-            if m is None:
+            elif rules in u.cache:
                 done[u] = u
                 stack.pop()
+            elif missing := [s for s in u.src if s not in done]:
+                stack.extend(reversed(missing))
             else:
-                becomes[u] = m
+                self.visit(u)
         return done[root]
 
+    def visit(self, u: UOp) -> None:
+        """One step at a node whose sources are done: note that it is, or what it becomes."""
+        done = self.done
+        for s in u.src:
+            if done[s] is not s:
+                self.becomes[u] = u.replace(src=tuple([done[x] for x in u.src]))
+                return
+        if (m := self.apply(u)) is not None:
+            self.becomes[u] = m
+            return
+        done[u] = u
+        if self.note:
+            u.cache[self.rules] = True
+
     def apply(self, u: UOp) -> UOp | None:
-        if self.trace is not None and self.trace.fuel is not None and self.trace.spent >= self.trace.fuel:
+        if not self.note and self.trace is not None and self.trace.spent >= (self.trace.fuel or 0):
             return None
-        for r in self.rules.index[u.op]:
-            if (m := r.apply(u)) is not None:
-                self.note(r, u, m)
+        for r, match in self.rules.candidates(u):
+            if (m := match(u)) is not None:
+                r.check(u, m)
+                self.record(r, u, m)
                 return m
         return None
 
-    def note(self, r: Rule, u: UOp, m: UOp) -> None:
+    def record(self, r: Rule, u: UOp, m: UOp) -> None:
         self.count += 1
-        self.last = [*self.last[-5:], r.name]
-        if m in self.becomes or self.count > MAX_STEPS:
-            chain, x = 0, m
-            while x in self.becomes and x not in self.done and x is not u and chain < 10_000:
-                x, chain = self.becomes[x], chain + 1
-            if x is u or chain >= 10_000 or self.count > MAX_STEPS:
-                raise RuleError(f"{self.rules.name} did not terminate; last rules: {', '.join(self.last)}", at=repr(u),
-                                hint="one rule undoes another: direct both the same way, or drop one")
+        self.last.append(r.name)
+        if self.count > MAX_STEPS:
+            raise self.endless(u)
         if self.trace is not None:
             self.trace.spent += 1
             self.trace.steps.append((r, u, m))
+
+    def endless(self, u: UOp) -> RuleError:
+        return RuleError(f"{self.rules.name} did not terminate; last rules: {', '.join(self.last[-6:])}", at=repr(u),
+                         hint="one rule undoes another or builds on the node it replaces: direct both the same way, or drop one")

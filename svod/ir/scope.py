@@ -15,7 +15,7 @@ def free_ranges(u: UOp) -> frozenset[UOp]:
     """The open RANGE nodes `u` depends on."""
     if (hit := u.cache.get("ranges")) is not None:
         return hit  # type: ignore[no-any-return]
-    for x in u.toposort(lambda n: "ranges" not in n.cache):
+    for x in u.uncached("ranges"):
         x.cache["ranges"] = _own(x)
     return u.cache["ranges"]  # type: ignore[no-any-return]
 

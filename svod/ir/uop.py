@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from svod.dtype import DType, dtypes
 from svod.errors import GraphError
 from svod.ir.arithmetic import Arithmetic
-from svod.ir.ops import OPS, Op, OpDef
+from svod.ir.ops import BINARY, OPS, Op, OpDef
 
 MAX_NODES = 2_000_000
 """A graph beyond this is refused: nothing downstream would finish."""
@@ -131,6 +132,17 @@ class UOp(Arithmetic):
                     done[u] = True
         return list(done) if enter is None else [u for u in done if enter(u)]
 
+    def uncached(self, fact: str) -> list[UOp]:
+        """The nodes up to this one whose `cache` does not hold `fact` yet, sources first; for filling it without recursion."""
+        found = []
+        for s in self.src:  # nearly always at most leaves are new: graphs grow from their sources
+            if fact not in s.cache:
+                if s.src:
+                    return self.toposort(lambda n: fact not in n.cache)
+                if s not in found:
+                    found.append(s)
+        return [*found, self]
+
     def substitute(self, table: dict[UOp, UOp]) -> UOp:
         """This graph with nodes replaced by `table`; replacements are not searched again."""
         new = dict(table)
@@ -162,23 +174,26 @@ def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | No
         raise GraphError(f"{op.name} takes {'no arg' if row.arg is None else 'an arg of type ' + row.arg.__name__}, got {arg!r}", hint=row.doc)
     if row.result is None and dtype is None:
         raise GraphError(f"{op.name} needs a dtype", hint=row.doc)
-    if row.takes != "any":
-        _check_kind(op, row, src[0].dtype)
-    if op.value >= Op.ADD.value and op.value <= Op.MULACC.value:
-        first = src[1] if op is Op.WHERE else src[0]
-        for s in src[1:]:
-            if s.dtype is not first.dtype:
-                raise GraphError(f"operands of {op.name} have dtypes {' and '.join(str(x.dtype) for x in src)}", hint="cast one of them")
-        if op is Op.WHERE and src[0].dtype is not dtypes.bool.vec(first.dtype.lanes):
-            raise GraphError(f"the condition of WHERE is {src[0].dtype}, not {dtypes.bool.vec(first.dtype.lanes)}", hint="compare it: x.ne(0)")
-
-
-def _check_kind(op: Op, row: OpDef, dtype: DType) -> None:
-    good = {"number": dtype.is_int or dtype.is_float, "float": dtype.is_float, "int": dtype.is_int,
-            "bits": dtype.is_int or dtype.is_bool}[row.takes]
-    if not good:
+    if row.takes != "any" and not _takes(row.takes, src[0].dtype):
         what = {"number": "a number", "float": "a float", "int": "an integer", "bits": "an integer or bool"}[row.takes]
-        raise GraphError(f"{op.name} takes {what}, got {dtype}", hint=row.doc)
+        raise GraphError(f"{op.name} takes {what}, got {src[0].dtype}", hint=row.doc)
+    if op in _ALIKE:
+        last = src[-1].dtype
+        for s in src[1:-1] if op is Op.WHERE else src[:-1]:
+            if s.dtype is not last:
+                raise GraphError(f"operands of {op.name} have dtypes {' and '.join(str(x.dtype) for x in src)}", hint="cast one of them")
+        if op is Op.WHERE and src[0].dtype is not dtypes.bool.vec(last.lanes):
+            raise GraphError(f"the condition of WHERE is {src[0].dtype}, not {dtypes.bool.vec(last.lanes)}", hint="compare it: x.ne(0)")
+
+
+_ALIKE = BINARY | {Op.WHERE, Op.MULACC}
+"""Ops whose operands (but for the condition of WHERE) have one dtype."""
+
+
+@cache
+def _takes(kind: str, dtype: DType) -> bool:
+    return {"number": dtype.is_int or dtype.is_float, "float": dtype.is_float, "int": dtype.is_int,
+            "bits": dtype.is_int or dtype.is_bool}[kind]
 
 
 def _rebuild(rows: list[tuple[Op, tuple[int, ...], Any, DType]]) -> UOp:

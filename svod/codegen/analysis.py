@@ -1,0 +1,134 @@
+"""What a kernel's loops do to memory: strides, trip counts, hazards. Facts only; decisions are in `strategy.py`.
+
+Owns: the questions a strategy asks of a graph. Must not know targets or Opts.
+Invariant: every answer is safe: "unknown" is never reported as "disjoint", "injective" or "contiguous".
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from svod.ir.bounds import constant, interval
+from svod.ir.ops import MEMORIES, Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.scope import free_ranges
+from svod.ir.uop import UOp
+
+ASSUMED_TRIP = 512
+"""Iterations assumed for a loop whose bounds say nothing."""
+ACCESSES = (Op.LOAD, Op.STORE, Op.ATOMIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a value needs: accesses outside any REDUCE, the outermost REDUCEs, and how many nodes it computes."""
+
+    accesses: tuple[UOp, ...]
+    reduces: tuple[UOp, ...]
+    nodes: int
+
+
+def reach(roots: Iterable[UOp], *, inside: UOp | None = None) -> Reach:
+    """What `roots` touch without entering a REDUCE (other than `inside`) or what other effects did before."""
+    accesses, reduces, seen = [], [], set()
+    stack, nodes = list(roots), 0
+    while stack:
+        u = stack.pop()
+        if u in seen:
+            continue
+        seen.add(u)
+        if u.op is Op.REDUCE and u is not inside:
+            reduces.append(u)
+            continue
+        if u.op in ACCESSES:
+            accesses.append(u)
+        nodes += 1
+        stack.extend(u.src[:1] if u.op is Op.AFTER or u.op is Op.REDUCE else u.src)
+    return Reach(tuple(accesses), tuple(reduces), nodes)
+
+
+def step(index: UOp, r: UOp) -> UOp | None:
+    """How far `index` moves when `r` advances by one, if that does not depend on where `r` is; else None."""
+    if r not in free_ranges(index):
+        return index.const(0, index.dtype)
+    key = ("step", r)
+    if key not in index.cache:
+        d = rewrite(index.substitute({r: r + 1}) - index, SIMPLIFY)
+        index.cache[key] = None if r in free_ranges(d) else d
+    return index.cache[key]  # type: ignore[no-any-return]
+
+
+def stride(access: UOp, r: UOp) -> int | None:
+    """Constant stride of an access along `r`: 0 if it does not move, None if unknown, symbolic or not affine."""
+    s = step(access.src[0].src[1], r)
+    return None if s is None else constant(s)
+
+
+def trip(r: UOp) -> int:
+    """Iterations of `r`, estimated where they are not constant."""
+    lo, hi = interval(r.src[0]), interval(r.src[1])
+    if lo[0] == lo[1] and hi[0] == hi[1]:
+        return max(0, int(hi[0] - lo[0]))
+    count = interval(rewrite(r.src[1] - r.src[0], SIMPLIFY))
+    return int(count[1]) if count[0] == count[1] else int(max(1, min(ASSUMED_TRIP, count[1])))
+
+
+def trips(ranges: Iterable[UOp]) -> int:
+    """Product of the trip counts."""
+    n = 1
+    for r in ranges:
+        n *= max(1, trip(r))
+    return n
+
+
+def pointer(access: UOp) -> UOp:
+    """The memory an access goes to."""
+    p = access.src[0].src[0]
+    while p.op is Op.AFTER:
+        p = p.src[0]
+    return p
+
+
+def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
+    """True if different iterations of `ranges` surely write different elements."""
+    index = store.src[0].src[1]
+    steps: list[tuple[UOp, UOp]] = []
+    for r in ranges:
+        s = step(index, r)
+        if s is None or free_ranges(s) & frozenset(ranges) or interval(s)[0] <= 0:
+            return False
+        steps.append((s, r))
+    steps.sort(key=lambda p: (interval(p[0])[0], interval(p[0])[1]))
+    span: UOp | None = None  # how far all faster axes reach together
+    for s, r in steps:
+        extent = r.src[1] - r.src[0]
+        if span is not None and interval(rewrite(s - span, SIMPLIFY))[0] < 1:
+            return False
+        reachable = s * (extent - 1)
+        span = reachable if span is None else span + reachable
+    return True
+
+
+def conflicts(roots: Iterable[UOp]) -> bool:
+    """True if some memory is both written and read (not after the write) at indices that are not the very same expression."""
+    nodes = UOp.group(*roots).toposort()
+    stores = [u for u in nodes if u.op in (Op.STORE, Op.ATOMIC)]
+    written: dict[UOp, set[UOp]] = {}
+    for s in stores:
+        written.setdefault(pointer(s), set()).add(s.src[0].src[1])
+    for u in nodes:
+        if u.op is Op.LOAD and (p := pointer(u)) in written and u.src[0].src[0] is p and written[p] != {u.src[0].src[1]}:
+            return True
+    return any(len(indices) > 1 and not _apart(p, stores) for p, indices in written.items())
+
+
+def _apart(p: UOp, stores: list[UOp]) -> bool:
+    """True if the stores to `p` surely never meet: their intervals do not overlap."""
+    spans = sorted(interval(s.src[0].src[1]) for s in stores if pointer(s) is p)
+    return all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+
+
+def owns_memory(root: UOp) -> bool:
+    """True if the graph uses memory of the kernel's own: its order then is what the author wrote."""
+    return any(u.op in MEMORIES and u.op is not Op.PARAM for u in root.toposort())

@@ -1,0 +1,168 @@
+"""Applies Opts to a graph, one after the other, as graph-to-graph rewrites of the loops they name.
+
+Owns: the meaning of each Opt on loop kernels. Must not know targets or strategies.
+Invariant: an Opt never changes what the kernel computes, up to the order of a float reduction.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from svod.codegen.closers import axes, closed_ranges, guard, map_closers, mask_value
+from svod.codegen.group import group_reduction
+from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
+from svod.codegen.stage import stage_operand
+from svod.dtype import dtypes
+from svod.errors import ScheduleError
+from svod.ir.args import AxisKind, RangeArg, VarArg
+from svod.ir.bounds import constant, divides
+from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.uop import UOp
+
+
+def apply_opts(sink: UOp, opts: tuple[Opt, ...], cores: int) -> UOp:
+    """`sink` with every Opt applied in order. ScheduleError names the Opt that does not fit."""
+    for opt in opts:
+        sink = rewrite(_APPLY[opt.kind](sink, opt, cores), SIMPLIFY)
+    return sink
+
+
+def core_id(cores: int) -> UOp:
+    """The variable the launch sets to the number of the core."""
+    return UOp(Op.DEFINE_VAR, (), VarArg("core_id", 0, cores - 1), dtypes.index)
+
+
+def _axis(sink: UOp, opt: Opt, path: Path | None = None) -> UOp:
+    table = axes(sink)
+    want = opt.axis if path is None else path
+    if (r := table.get(want)) is None:
+        have = ", ".join(path_text(p) for p in sorted(table))
+        raise ScheduleError(f"{opt}: the kernel has no axis {path_text(want)}", at=sink.arg.name, hint=f"its axes are {have or 'none'}")
+    return r
+
+
+def _split(sink: UOp, opt: Opt, cores: int) -> UOp:
+    r, f = _axis(sink, opt), opt.amount
+    start, stop = r.src
+    count = rewrite(stop - start, SIMPLIFY)
+    inner = UOp.range(f, 0).replace(arg=RangeArg((*opt.axis, 1)))
+    exact = divides(f, count)
+    if opt.tail is Tail.EXACT and not exact:
+        raise ScheduleError(f"{opt}: {f} does not divide the extent of the axis", hint="use the tail policy peel or mask")
+    if exact or opt.tail is Tail.PEEL:
+        outer = UOp.range(count // f, 0).replace(arg=RangeArg((*opt.axis, 0), r.arg.kind))
+    else:
+        outer = UOp.range((count + (f - 1)) // f, 0).replace(arg=RangeArg((*opt.axis, 0), r.arg.kind))
+    at = start + outer * f + inner
+    if exact:
+        return _replace_range(sink, r, at, (outer, inner))
+    if opt.tail is Tail.MASK:
+        return _replace_range(sink, r, at, (outer, inner), valid=at < stop)
+    tail = UOp.range(count % f, 0).replace(arg=RangeArg((*opt.axis, 2), r.arg.kind))
+    return _peel(sink, r, (at, (outer, inner)), (start + (count // f) * f + tail, (tail,)))
+
+
+def _replace_range(sink: UOp, r: UOp, at: UOp, new: tuple[UOp, ...], valid: UOp | None = None) -> UOp:
+    """`r` becomes `at` over the ranges `new`, in every closer; `valid` guards what happens beyond the end."""
+    def change(u: UOp) -> UOp:
+        if r not in closed_ranges(u):
+            return u
+        return _substituted(u, r, at, new, valid)
+    return map_closers(sink, change)
+
+
+def _substituted(u: UOp, r: UOp, at: UOp, new: tuple[UOp, ...], valid: UOp | None = None) -> UOp:
+    body, others = u.src[0], [x for x in u.src[1:] if x is not r]
+    if valid is not None:
+        body = guard(body, r, valid)
+        if u.op is Op.REDUCE:
+            body = mask_value(u.arg, body, valid)
+    body, *others = (x.substitute({r: at}) for x in (body, *others))
+    return u.replace(src=(body, *others, *new))
+
+
+def _peel(sink: UOp, r: UOp, main: tuple[UOp, tuple[UOp, ...]], tail: tuple[UOp, tuple[UOp, ...]]) -> UOp:
+    def change(u: UOp) -> UOp:
+        if r not in closed_ranges(u):
+            return u
+        a, b = _substituted(u, r, *main), _substituted(u, r, *tail)
+        return UOp(u.arg, (a, b)) if u.op is Op.REDUCE else UOp.group(a, b)
+    return map_closers(sink, change)
+
+
+def _swap(sink: UOp, opt: Opt, cores: int) -> UOp:
+    a, b = _axis(sink, opt), _axis(sink, opt, opt.other)
+    if a in b.src[0].toposort() or b in a.src[1].toposort() or a in b.src[1].toposort():
+        raise ScheduleError(f"{opt}: the bounds of one axis depend on the other")
+    table = {a: a.replace(arg=replace(a.arg, path=b.arg.path)), b: b.replace(arg=replace(b.arg, path=a.arg.path))}
+    return sink.substitute(table)
+
+
+def _merge(sink: UOp, opt: Opt, cores: int) -> UOp:
+    a, b = _axis(sink, opt), _axis(sink, opt, opt.other)
+    if constant(a.src[0]) != 0 or constant(b.src[0]) != 0 or a in b.toposort():
+        raise ScheduleError(f"{opt}: both axes must start at 0 and be independent")
+    size = b.src[1]
+    m = UOp.range(a.src[1] * size, 0).replace(arg=RangeArg((*opt.axis, 0), a.arg.kind))
+
+    def change(u: UOp) -> UOp:
+        closed = closed_ranges(u)
+        if (a in closed) != (b in closed):
+            raise ScheduleError(f"{opt}: the two axes are not closed together", hint="only a perfect nest can be merged")
+        if a not in closed:
+            return u
+        table = {a: m // size, b: m % size}
+        rest = tuple(x for x in u.src[1:] if x is not a and x is not b)
+        return u.replace(src=(u.src[0].substitute(table), *rest, m))
+    return map_closers(sink, change)
+
+
+def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
+    r, unit = _axis(sink, opt), max(1, opt.amount)
+    start, stop = r.src
+    core = core_id(cores)
+    share = (((stop - start) + (cores * unit - 1)) // (cores * unit)) * unit
+    lo = start + core * share
+    hi = (lo + share).minimum(stop)
+    low = lo if divides(cores * unit, rewrite(stop - start, SIMPLIFY)) else lo.minimum(stop)
+    new = UOp(Op.RANGE, (low, lo + share if low is lo else hi), RangeArg(opt.axis, AxisKind.PARALLEL))
+    return _replace_range(sink, r, new, (new,))
+
+
+def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
+    def mark(sink: UOp, opt: Opt, cores: int) -> UOp:
+        r = _axis(sink, opt)
+        if constant(r.src[0]) != 0 or constant(r.src[1]) is None:
+            raise ScheduleError(f"{opt}: the extent of the axis is not a constant", hint="SPLIT it first and mark the inner axis")
+        return sink.substitute({r: r.replace(arg=replace(r.arg, kind=kind))})
+    return mark
+
+
+def _pad(sink: UOp, opt: Opt, cores: int) -> UOp:
+    r = _axis(sink, opt)
+    start, stop = r.src
+    f = opt.amount
+    new = UOp.range(((stop - start) + (f - 1)) // f * f, 0).replace(arg=RangeArg((*opt.axis, 0), r.arg.kind))
+    at = start + new
+    return _replace_range(sink, r, at, (new,), valid=at < stop)
+
+
+def _group(sink: UOp, opt: Opt, cores: int) -> UOp:
+    return group_reduction(sink, _axis(sink, opt), core_id(cores), max(1, opt.amount))
+
+
+def _stage(sink: UOp, opt: Opt, cores: int) -> UOp:
+    return stage_operand(sink, _axis(sink, opt), opt)
+
+
+def _mma(sink: UOp, opt: Opt, cores: int) -> UOp:
+    raise ScheduleError(f"{opt}: no target has matrix instructions yet", hint="leave the Opt out")
+
+
+_APPLY: dict[OptKind, Callable[[UOp, Opt, int], UOp]] = {
+    OptKind.SPLIT: _split, OptKind.SWAP: _swap, OptKind.MERGE: _merge, OptKind.PARALLEL: _parallel, OptKind.GROUP: _group,
+    OptKind.VECTOR: _mark(AxisKind.VECTOR), OptKind.UNROLL: _mark(AxisKind.UNROLL), OptKind.INTERLEAVE: _mark(AxisKind.INTERLEAVE),
+    OptKind.PAD: _pad, OptKind.STAGE: _stage, OptKind.MMA: _mma,
+}

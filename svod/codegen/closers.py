@@ -1,0 +1,117 @@
+"""Rewriting the nodes that close loops (END and REDUCE), which is how every scheduling decision acts on a graph.
+
+Owns: the bottom-up walk over closers, normal form of a SINK, guarded accesses. Must not know Opts.
+Invariant: after `normalize` every effect of the SINK is closed, and effects that share a RANGE share its loop.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from svod.dtype import PtrDType
+from svod.ir.ops import Op
+from svod.ir.rules.reductions import identity
+from svod.ir.scope import free_ranges, nest_order
+from svod.ir.uop import UOp
+
+Closer = Callable[[UOp], UOp]
+
+
+def closed_ranges(u: UOp) -> tuple[UOp, ...]:
+    """The ranges an END or REDUCE closes."""
+    return u.src[1:] if u.op in (Op.END, Op.REDUCE) else ()
+
+
+def map_closers(root: UOp, change: Closer) -> UOp:
+    """`root` with `change` applied to each END and REDUCE, inner ones first. `change` returns its argument to keep it."""
+    new: dict[UOp, UOp] = {}
+    for u in root.toposort():
+        src = tuple([new[s] for s in u.src])
+        v = u if src == u.src else u.replace(src=src)
+        new[u] = change(v) if v.op is Op.END or v.op is Op.REDUCE else v
+    return new[root]
+
+
+def axes(root: UOp) -> dict[tuple[int, ...], UOp]:
+    """The RANGEs of a graph by path."""
+    return {r.arg.path: r for r in root.find(Op.RANGE)}
+
+
+def effects_of(u: UOp) -> tuple[UOp, ...]:
+    """The effects in a GROUP, or the one effect."""
+    return tuple(e for s in u.src for e in effects_of(s)) if u.op is Op.GROUP else (u,)
+
+
+def normalize(sink: UOp) -> UOp:
+    """The SINK with every effect closed over its free ranges; effects of one outer RANGE share the loop."""
+    return sink.replace(src=tuple(_close([e for s in sink.src for e in effects_of(s)], frozenset())))
+
+
+def _close(effects: list[UOp], outer: frozenset[UOp]) -> list[UOp]:
+    """Closes the effects over their ranges that are not in `outer`, sharing loops from the outermost inwards."""
+    out: list[UOp] = []
+    rest = list(effects)
+    while rest:
+        first = rest.pop(0)
+        order = [r for r in nest_order(free_ranges(first)) if r not in outer]
+        if not order:
+            out.append(first)
+            continue
+        same = [first]
+        for e in list(rest):
+            if order[0] in free_ranges(e) and not _depends(e, rest):
+                same.append(e)
+                rest.remove(e)
+        common = [r for r in order if all(r in free_ranges(e) for e in same)]
+        out.append(UOp.group(*_close(same, outer.union(common))).end(*common))
+    return out
+
+
+def reopen(sink: UOp) -> UOp:
+    """The SINK with its outermost ENDs taken away, except those that other effects wait for."""
+    awaited = {d for u in sink.toposort() if u.op is Op.AFTER or u.op is Op.BARRIER for s in u.src for d in effects_of(s)}
+    return sink.replace(src=tuple(e for s in sink.src for e in _opened(s, awaited)))
+
+
+def _opened(effect: UOp, awaited: set[UOp]) -> list[UOp]:
+    if effect.op is Op.GROUP:
+        return [x for e in effects_of(effect) for x in _opened(e, awaited)]
+    if effect.op is Op.END and effect not in awaited:
+        inner = [x for e in effects_of(effect.src[0]) for x in _opened(e, awaited)]
+        if all(r in free_ranges(e) for e in inner for r in effect.src[1:]):
+            return inner
+    return [effect]
+
+
+def _depends(e: UOp, rest: list[UOp]) -> bool:
+    """True if `e` comes after another effect that still waits."""
+    pending = set(rest) - {e}
+    return bool(pending) and any(x in pending for x in e.toposort())
+
+
+def guard(body: UOp, r: UOp, valid: UOp) -> UOp:
+    """`body` with every access that depends on `r` made only where `valid` holds. Direct effects are guarded in any case."""
+    new: dict[UOp, UOp] = {}
+    direct = set(effects_of(body))
+    for u in body.toposort():
+        src = tuple([new[s] for s in u.src])
+        v = u if src == u.src else u.replace(src=src)
+        if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and (u in direct or r in free_ranges(u.src[0])):
+            v = _guarded(v, valid)
+        new[u] = v
+    return new[body]
+
+
+def _guarded(access: UOp, valid: UOp) -> UOp:
+    index = access.src[0]
+    gate = valid if len(index.src) == 2 else index.src[2] & valid
+    gated = UOp(Op.INDEX, (index.src[0], index.src[1], gate))
+    if access.op is not Op.LOAD:
+        return access.replace(src=(gated, access.src[1]))
+    ptr = index.dtype
+    alt = access.src[1] if len(access.src) == 2 else UOp.const(0, ptr.base) if isinstance(ptr, PtrDType) else access
+    return UOp(Op.LOAD, (gated, alt))
+
+
+def mask_value(reduce_op: Op, value: UOp, valid: UOp) -> UOp:
+    """`value` where `valid`, else the identity of the reduction."""
+    return valid.where(value, identity(reduce_op, value.dtype))

@@ -1,0 +1,91 @@
+"""Lowers reductions to accumulators: init, update in the loop, read after it. Independent reductions over the same loop share it.
+
+Owns: accumulators, their fusion into loops, contraction to multiply-add. Must not know targets beyond what the arguments say.
+Invariant: no REDUCE is left.
+"""
+from __future__ import annotations
+
+from itertools import count
+
+from svod.codegen.expand import copies
+from svod.dtype import AddrSpace, dtypes
+from svod.ir.args import AxisKind
+from svod.ir.ops import Op
+from svod.ir.rules.reductions import identity
+from svod.ir.scope import free_ranges, nest_order
+from svod.ir.uop import UOp
+
+Key = tuple[object, ...]
+
+
+def lower_reductions(sink: UOp, *, contract: bool) -> UOp:
+    """`sink` without REDUCE. With `contract`, products summed by a float ADD reduction are fused into multiply-adds."""
+    order = sink.toposort()
+    level: dict[UOp, int] = {}
+    groups: dict[Key, list[UOp]] = {}
+    for u in order:
+        below = max((level[s] for s in u.src), default=0)
+        level[u] = below + (u.op is Op.REDUCE)
+        if u.op is Op.REDUCE:
+            groups.setdefault((u.src[1:], free_ranges(u), below), []).append(u)
+    member = {u: g for g in groups.values() for u in g}
+    used = [u.arg.id for u in order if u.op is Op.DEFINE_REG]
+    ids = count(max(used, default=-1) + 1)
+    new: dict[UOp, UOp] = {}
+    for u in _by_level(order, level):
+        if u in new:
+            continue
+        if u.op is Op.REDUCE:
+            _lower_group(member[u], new, ids, contract)
+            continue
+        src = tuple([new[s] for s in u.src])
+        new[u] = u if src == u.src else u.replace(src=src)
+    return new[sink]
+
+
+def _by_level(order: list[UOp], level: dict[UOp, int]) -> list[UOp]:
+    """Topological order in which all members of a group come after everything any of them needs."""
+    return sorted(order, key=lambda u: (level[u] * 2 - (u.op is Op.REDUCE)))
+
+
+def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], contract: bool) -> None:
+    """All reductions of `group` in one loop over their common ranges."""
+    first = group[0]
+    ranges = tuple(new[r] for r in first.src[1:])
+    loops = tuple(r for r in ranges if r.arg.kind is not AxisKind.UNROLL)
+    unrolled = [r for r in ranges if r.arg.kind is AxisKind.UNROLL]
+    scope = nest_order(free_ranges(first))
+    outer = tuple(new[r] for r in scope)
+    updates, cells = [], []
+    for u in group:
+        values = [new[u.src[0]]]
+        for r in unrolled:
+            values = [c for v in values for c in copies(v, r)]
+        if not loops:
+            new[u] = _accumulate(u.arg, values[0], values[1:], contract)
+            continue
+        cell = UOp.memory(next(ids), u.dtype.scalar, u.dtype.lanes, AddrSpace.REG, name="acc")
+        init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u.dtype))
+        slot = _at(cell.after(init, *loops), u.dtype.lanes)
+        updates.append(slot.store(_accumulate(u.arg, slot.load(), values, contract)))
+        cells.append((u, cell))
+    if not updates:
+        return
+    done = UOp.group(*updates).end(*loops)
+    for u, cell in cells:
+        new[u] = _at(cell.after(done), u.dtype.lanes).load()
+
+
+def _at(cell: UOp, lanes: int) -> UOp:
+    zero = UOp.const(0, dtypes.index)
+    return cell[zero if lanes == 1 else UOp(Op.RAMP, (zero, UOp.const(1, dtypes.index)), None, dtypes.index.vec(lanes))]
+
+
+def _accumulate(op: Op, total: UOp, values: list[UOp], contract: bool) -> UOp:
+    for v in values:
+        if contract and op is Op.ADD and v.op is Op.MUL and v.dtype.is_float:
+            total = UOp(Op.MULACC, (v.src[0], v.src[1], total))
+        else:
+            total = UOp(op, (total, v))
+    return total
+

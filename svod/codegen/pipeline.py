@@ -1,0 +1,116 @@
+"""The pipeline from a kernel graph to a linear program, as a list that is printed, cut, timed, verified and documented.
+
+Owns: the order of stages. Must not know renderers or devices.
+Invariant: every stage is value -> value; its result satisfies the spec it names.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from svod.codegen.apply import apply_opts
+from svod.codegen.closers import normalize, reopen
+from svod.codegen.decompose import math_rules, require_supported, rules_for
+from svod.codegen.distribute import distribute
+from svod.codegen.expand import expand
+from svod.codegen.linearize import linearize
+from svod.codegen.lower import lower_reductions
+from svod.codegen.strategy import default_opts
+from svod.config import Config
+from svod.errors import ConfigError
+from svod.ir.args import KernelInfo
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.spec import KERNEL, LINEAR, Spec, verify
+from svod.ir.uop import UOp
+from svod.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stages may know besides the graph."""
+
+    target: Target
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step: a unique verb, why it exists, what it does, and the spec its result satisfies."""
+
+    name: str
+    why: str
+    run: Callable[[UOp, Context], UOp]
+    ensures: Spec | None = None
+
+
+Listener = Callable[[Stage, UOp, float], None]
+
+
+def _check_kernel(sink: UOp, ctx: Context) -> UOp:
+    verify(sink, KERNEL)
+    return sink
+
+
+def _simplify(sink: UOp, ctx: Context) -> UOp:
+    return rewrite(sink, SIMPLIFY)
+
+
+def _choose(sink: UOp, ctx: Context) -> UOp:
+    if sink.arg.opts is not None:
+        return sink
+    return sink.replace(arg=KernelInfo(sink.arg.name, default_opts(sink, ctx.target)))
+
+
+def _apply(sink: UOp, ctx: Context) -> UOp:
+    return reclose(apply_opts(sink, sink.arg.opts, ctx.target.cores))
+
+
+def _decompose(sink: UOp, ctx: Context) -> UOp:
+    out = rewrite(sink, rules_for(ctx.target))
+    require_supported(out, ctx.target)
+    return out
+
+
+def _lower(sink: UOp, ctx: Context) -> UOp:
+    return lower_reductions(sink, contract=ctx.config.contract != "off" and ctx.target.fma)
+
+
+def reclose(sink: UOp) -> UOp:
+    """Loops that a peeled split left side by side share their outer loops again."""
+    return normalize(reopen(sink))
+
+
+PIPELINE: tuple[Stage, ...] = (
+    Stage("check-kernel", "a malformed graph is reported in the user's terms, before anything is changed", _check_kernel),
+    Stage("close-loops", "every effect gets the loops it runs in; effects of one axis share its loop", lambda s, c: normalize(s)),
+    Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
+    Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
+    Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply),
+    Stage("distribute-cores", "what is not spread over the cores is done by one of them, with barriers where memory is handed on",
+          lambda s, c: distribute(s)),
+    Stage("decompose-math", "math functions become polynomials while there is one copy of each", lambda s, c: rewrite(s, math_rules(c.target))),
+    Stage("expand-axes", "marked axes become lanes, accumulators and copies of bodies", lambda s, c: expand(s)),
+    Stage("lower-reductions", "reductions become accumulators; those over the same loop share it", _lower),
+    Stage("simplify-expanded", "copies share addresses; ramps and gates take their final form", _simplify),
+    Stage("decompose-ops", "what the target lacks is rewritten into what it has, or refused by name", _decompose),
+    Stage("linearize", "every node gets its place: invariant code leaves loops, effects stay in order", lambda s, c: linearize(s), LINEAR),
+)
+
+
+def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | None = None) -> UOp:
+    """`sink` through the pipeline: a LINEAR program, or what the stage `stop_after` gives. `listen` sees every result and its seconds."""
+    if stop_after and stop_after not in (names := [s.name for s in PIPELINE]):
+        raise ConfigError(f"no stage is called {stop_after!r}", hint=f"one of {', '.join(names)}")
+    out = sink
+    for stage in PIPELINE:
+        began = time.perf_counter()
+        out = stage.run(out, ctx)
+        if stage.ensures is not None:
+            verify(out, stage.ensures)
+        if listen is not None:
+            listen(stage, out, time.perf_counter() - began)
+        if stage.name == stop_after:
+            break
+    return out

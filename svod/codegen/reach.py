@@ -1,0 +1,76 @@
+"""What a launch needs of its arguments: how many elements of each buffer the kernel touches, and how much work it is.
+
+Owns: the two expressions over the kernel's variables. Must not know schedules: both are read off the kernel as written.
+Invariant: `elements` never asks for more than the kernel can touch; where indices are not monotone or guarded it asks for less.
+"""
+from __future__ import annotations
+
+from svod.codegen.analysis import pointer, step
+from svod.dtype import dtypes
+from svod.ir.bounds import interval
+from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.scope import free_ranges
+from svod.ir.uop import UOp
+
+NS_PER_OP = 8
+"""Element operations a core does in a nanosecond, roughly: vector code on data in cache."""
+BIG = 1 << 61
+
+
+def elements(sink: UOp) -> dict[int, UOp]:
+    """Least element count of each buffer slot, as an expression over variables; 0 where nothing is known."""
+    need: dict[int, UOp] = {}
+    zero = UOp.const(0, dtypes.index)
+    for u in sink.toposort():
+        if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (p := pointer(u)).op is not Op.PARAM:
+            continue
+        top = _top(u) if len(u.src[0].src) == 2 else None
+        if top is None:
+            continue
+        old = need.get(p.arg.slot, zero)
+        need[p.arg.slot] = rewrite(old.maximum(top), SIMPLIFY)
+    return need
+
+
+def _top(access: UOp) -> UOp | None:
+    """One past the greatest index of an access, 0 if it does not happen; None if the index is not monotone in its ranges."""
+    index = access.src[0].src[1]
+    happens = UOp.const(True, dtypes.bool)
+    while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
+        r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
+        s = step(index, r)
+        if s is None:
+            return None
+        lo, hi = interval(s)
+        if lo < 0 < hi:
+            return None
+        happens = happens & (r.src[0] < r.src[1])
+        index = rewrite(index.substitute({r: r.src[1] - 1 if lo >= 0 else r.src[0]}), SIMPLIFY)
+    if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()) or interval(index)[1] >= BIG:
+        return None
+    if free_ranges(happens):
+        return None
+    return rewrite(happens.where(index + 1, 0), SIMPLIFY)
+
+
+def work(sink: UOp) -> UOp:
+    """Estimated nanoseconds of one core, as an expression over variables."""
+    total = UOp.const(0, dtypes.index)
+    for u in sink.toposort():
+        if u.op not in (Op.REDUCE, Op.STORE):
+            continue
+        ranges = free_ranges(u.src[0]) | frozenset(u.src[1:]) if u.op is Op.REDUCE else free_ranges(u)
+        count = UOp.const(1, dtypes.index)
+        for r in ranges:
+            count = count * (_extreme(r.src[1], 1) - _extreme(r.src[0], 0)).maximum(0)
+        total = total + count * 4
+    return rewrite((total + (NS_PER_OP - 1)) // NS_PER_OP, SIMPLIFY)
+
+
+def _extreme(bound: UOp, end: int) -> UOp:
+    """A loop bound without other loops in it: their least (0) or greatest (1) value is taken."""
+    for r in free_ranges(bound):
+        bound = bound.substitute({r: r.src[end]})
+    return bound if not free_ranges(bound) else _extreme(bound, end)

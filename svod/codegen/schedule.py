@@ -1,0 +1,100 @@
+"""The schedule as data: `Opt` values that say how the loops of a kernel run, and nothing about what it computes.
+
+Owns: the Opt kinds, their text form and checks of their arguments. Applying them is in `apply.py`; choosing them in `strategy.py`.
+Must not know targets. Invariant: an Opt is hashable, prints as `SPLIT(0,1 by 16, mask)` and parses back.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from svod.errors import ScheduleError
+
+Path = tuple[int, ...]
+
+
+class OptKind(Enum):
+    """What an Opt does to its axis."""
+
+    SPLIT = "SPLIT"
+    """axis -> axis.0 (outer) and axis.1 (inner, `amount` iterations); what does not divide goes by `tail`."""
+    SWAP = "SWAP"
+    """Exchanges the nesting places of `axis` and `other`."""
+    MERGE = "MERGE"
+    """Joins `axis` and `other` (the next inner one) into one axis."""
+    PARALLEL = "PARALLEL"
+    """Spreads the axis over the cores, in shares that are multiples of `amount`."""
+    GROUP = "GROUP"
+    """Splits a whole-kernel reduction over the cores: partial results, then one combination."""
+    VECTOR = "VECTOR"
+    """The axis becomes the lanes of SIMD values."""
+    UNROLL = "UNROLL"
+    """The body is repeated for each iteration; in a reduction, chained into one accumulator."""
+    INTERLEAVE = "INTERLEAVE"
+    """The reduction keeps one accumulator for each iteration of the axis."""
+    PAD = "PAD"
+    """Rounds the axis up to a multiple of `amount`, with guarded accesses."""
+    STAGE = "STAGE"
+    """Copies the part of buffer `amount` that the body of `axis` reads into scratch memory first."""
+    MMA = "MMA"
+    """Uses matrix instructions. In the language; no strategy emits it and no target has it yet."""
+
+
+class Tail(Enum):
+    """What a SPLIT does with iterations left over."""
+
+    PEEL = "peel"
+    """A second copy of the loop body for the rest, on axis.2."""
+    MASK = "mask"
+    """One more outer iteration, accesses guarded."""
+    EXACT = "exact"
+    """The extent must be a multiple of the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opt:
+    """One scheduling decision. `axis` and `other` are paths of axes as the RANGEs name them."""
+
+    kind: OptKind
+    axis: Path
+    amount: int = 0
+    tail: Tail = Tail.EXACT
+    other: Path = ()
+
+    def __post_init__(self) -> None:
+        if not self.axis:
+            raise ScheduleError(f"{self.kind.name} names no axis")
+        if self.kind in (OptKind.SPLIT, OptKind.PAD) and self.amount < 1:
+            raise ScheduleError(f"{self.kind.name} of axis {path_text(self.axis)} by {self.amount}", hint="the amount must be at least 1")
+        if self.kind in (OptKind.SWAP, OptKind.MERGE) and not self.other:
+            raise ScheduleError(f"{self.kind.name} of axis {path_text(self.axis)} names no second axis")
+
+    def __str__(self) -> str:
+        parts = [path_text(self.axis)]
+        if self.other:
+            parts.append(f"with {path_text(self.other)}")
+        if self.amount:
+            parts.append(f"by {self.amount}")
+        if self.tail is not Tail.EXACT:
+            parts.append(self.tail.value)
+        return f"{self.kind.value}({' '.join(parts)})"
+
+
+def path_text(path: Path) -> str:
+    """'0.1.0' for (0, 1, 0)."""
+    return ".".join(map(str, path))
+
+
+_FORM = re.compile(r"(?P<kind>[A-Z]+)\((?P<axis>[\d.-]+)(?: with (?P<other>[\d.-]+))?(?: by (?P<amount>\d+))?(?: (?P<tail>peel|mask))?\)")
+
+
+def parse_opt(text: str) -> Opt:
+    """The Opt that prints as `text`. ScheduleError if there is none."""
+    if (m := _FORM.fullmatch(text.strip())) is None or m["kind"] not in OptKind.__members__:
+        raise ScheduleError(f"{text!r} is not an Opt", hint="for example SPLIT(0 by 64 peel), SWAP(0 with 1), VECTOR(0.1)")
+    return Opt(OptKind[m["kind"]], _path(m["axis"]), int(m["amount"] or 0), Tail(m["tail"] or "exact"), _path(m["other"]) if m["other"] else ())
+
+
+def _path(text: str) -> Path:
+    return tuple(int(p) for p in text.split("."))

@@ -1,0 +1,414 @@
+"""The default strategy of the CPU: chooses the Opts of a loop kernel. Decisions only; facts come from `analysis.py`.
+
+Owns: which axis becomes SIMD lanes, which loops are unrolled, tiled, staged and spread over cores, and why.
+Must not know rendering. Invariant: the result is a list of Opts that anyone could have written by hand.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_memory, pointer, reach, stride, trip, trips
+from svod.codegen.apply import apply_opts
+from svod.codegen.closers import axes, effects_of
+from svod.codegen.schedule import Opt, OptKind, Path, Tail
+from svod.dtype import PtrDType, dtypes
+from svod.ir.bounds import constant, divides, interval
+from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.scope import free_ranges, nest_order
+from svod.ir.uop import UOp
+from svod.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The constants of the strategy, with what they were chosen by."""
+
+    gather: float = 1.5
+    """Cost of one gathered or scattered element, in scalar accesses."""
+    uniform: float = 0.35
+    """Cost of a scalar load with broadcast, in vector accesses."""
+    parallel_work: int = 1 << 15
+    """Element operations below which a kernel of constant size stays on one core: about 10 µs, a few hand-offs."""
+    unroll_small: int = 24
+    """Bodies of at most this many nodes are unrolled 4 times, of twice as many 2 times, larger ones not."""
+    spare_registers: int = 8
+    """Vector registers a tile of accumulators leaves for operands and addresses."""
+    stage_bytes: int = 256 << 10
+    """Operands beyond this are staged even when their row stride is harmless."""
+    bad_stride: int = 2048
+    """Row strides that are multiples of this many bytes fall into few cache sets."""
+
+
+TUNING = Tuning()
+
+
+@dataclass
+class Scheduler:
+    """A kernel being scheduled: the graph so far and the Opts that led to it."""
+
+    sink: UOp
+    target: Target
+    opts: list[Opt] = field(default_factory=list)
+
+    def do(self, kind: OptKind, axis: Path, amount: int = 0, *, tail: Tail = Tail.EXACT, other: Path = ()) -> None:
+        """Applies one Opt and records it."""
+        opt = Opt(kind, axis, amount, tail, other)
+        self.sink = apply_opts(self.sink, (opt,), self.target.cores)
+        self.opts.append(opt)
+
+    def axis(self, path: Path) -> UOp | None:
+        """The axis of this path, if the graph still has it."""
+        return axes(self.sink).get(path)
+
+    def extent(self, path: Path) -> int | None:
+        """Constant extent of an axis."""
+        r = self.axis(path)
+        return None if r is None else constant(rewrite(r.src[1] - r.src[0], SIMPLIFY))
+
+
+def default_opts(sink: UOp, target: Target) -> tuple[Opt, ...]:
+    """The Opts for a kernel in normal form. Empty for targets without vectors and cores."""
+    if target.vector_bits == 0 and target.cores == 1:
+        return ()
+    s = Scheduler(sink, target)
+    plans = [Planner(target).root(e) for e in sink.src]
+    if any(p.serial for p in plans) or len(plans) > 1 and conflicts(sink.src):
+        plans = [Plan(serial=True)]
+    work = sum(_work(e) for e in sink.src)
+    for p in _merged(plans, s, target, spread=target.cores > 1 and work > TUNING.parallel_work):
+        _schedule(s, p)
+    return tuple(s.opts)
+
+
+def _work(effect: UOp) -> int:
+    """Element operations of an effect, at most."""
+    total = _most(effect.src[1:]) if effect.op is Op.END else 1
+    for u in effect.toposort():
+        if u.op is Op.REDUCE:
+            total = max(total, _most(free_ranges(u.src[0]) | frozenset(u.src[1:])))
+    return total * 2
+
+
+def _most(ranges: Iterable[UOp]) -> int:
+    n = 1
+    for r in ranges:
+        n *= int(max(1, interval(r.src[1])[1] - interval(r.src[0])[0]))
+    return n
+
+
+# ---- plans -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lanes:
+    """An axis to vectorize: `lanes` a register, `copies` registers side by side, as accumulators if it is reduced."""
+
+    path: Path
+    lanes: int
+    copies: int
+    reduced: bool
+    masked: bool = False
+
+
+@dataclass
+class Plan:
+    """What is wanted for one root effect. Paths name axes of the kernel as written."""
+
+    serial: bool = False
+    lanes: list[Lanes] = field(default_factory=list)
+    tile: tuple[Path, int] | None = None
+    parallel: Path | None = None
+    group: Path | None = None
+    stage: tuple[int, Path] | None = None
+    swap: tuple[Path, Path] | None = None
+    small: list[Path] = field(default_factory=list)
+
+
+class Planner:
+    """Looks at one root effect and plans it."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def root(self, effect: UOp) -> Plan:
+        if conflicts([effect]) or owns_memory(effect) or any(effect.find(Op.ATOMIC, Op.SPECIAL, Op.BARRIER)):
+            return Plan(serial=True)
+        plan = Plan()
+        self.effect(effect, plan)
+        self.cores(effect, plan)
+        return plan
+
+    def effect(self, effect: UOp, plan: Plan) -> None:
+        """Plans an effect and those nested in it."""
+        ranges = list(effect.src[1:]) if effect.op is Op.END else []
+        body = effects_of(effect.src[0]) if effect.op is Op.END else (effect,)
+        nested = [e for e in body if e.op is Op.END]
+        stores = [e for e in body if e.op is Op.STORE]
+        for e in nested:
+            self.effect(e, plan)
+        if not stores:
+            return
+        info = reach(stores)
+        best = self.best_axis(info, [] if nested else ranges, ranges)
+        if best is None:
+            self.reduces(info, None, plan)
+            return
+        self.vectorize(best, info, plan, ranges)
+        self.reduces(info, best, plan)
+
+    def best_axis(self, info: Reach, candidates: list[UOp], ranges: list[UOp]) -> UOp | None:
+        """The axis whose vectorization costs least, or None where lanes inside the reductions are better."""
+        usable = [c for c in candidates if self.usable(c, info)]
+        options: list[tuple[float, int, UOp | None]] = [(self.cost(info, None, ranges), 1, None)]
+        options += [(self.cost(info, c, ranges), -i, c) for i, c in enumerate(usable)]
+        return min(options, key=lambda o: o[:2])[2]
+
+    def usable(self, c: UOp, info: Reach) -> bool:
+        if constant(c.src[0]) != 0 or trip(c) < 4:
+            return False
+        bounded = any(c in free_ranges(s) for r in _inner_ranges(info) for s in r.src)
+        stores = [a for a in info.accesses if a.op is Op.STORE]
+        return not bounded and all(stride(a, c) not in (0,) for a in stores)
+
+    def cost(self, info: Reach, c: UOp | None, ranges: list[UOp]) -> float:
+        """Relative cost of one iteration of `ranges` if `c` is vectorized."""
+        n = self.target.lanes(dtypes.f32)
+        total = 0.0
+        for a in info.accesses:
+            total += self.access_cost(a, c, n)
+        total += info.nodes * (0.2 / n if c is not None else 0.2)
+        for r in info.reduces:
+            times = trips(r.src[1:]) / max(1, trips(x for x in ranges if x not in free_ranges(r)))
+            inner = reach([r], inside=r)
+            if c is not None and c in free_ranges(r):
+                total += times * self.cost(inner, c, list(r.src[1:]))
+            else:
+                total += times * min(self.cost(inner, q, list(r.src[1:])) for q in (None, *r.src[1:]))
+        return total
+
+    @staticmethod
+    def access_cost(a: UOp, c: UOp | None, n: int) -> float:
+        if c is None:
+            return 1.0
+        s = stride(a, c)
+        if s == 0:
+            return TUNING.uniform / n if a.op is Op.LOAD else 4.0
+        return 1.0 / n if s in (1, -1) else TUNING.gather * (2 if a.op is Op.STORE else 1)
+
+    def lanes_of(self, info: Reach) -> int:
+        """Lanes of a register for the widest element this body handles."""
+        widest = max((_element(a).bits for a in _all_accesses(info)), default=32)
+        return max(1, self.target.vector_bits // max(8, widest))
+
+    def copies(self, info: Reach) -> int:
+        """How many registers side by side hide latency without spilling."""
+        n = info.nodes
+        return 4 if n <= TUNING.unroll_small * 2 else 2 if n <= TUNING.unroll_small * 6 else 1
+
+    def vectorize(self, c: UOp, info: Reach, plan: Plan, ranges: list[UOp]) -> None:
+        lanes = self.lanes_of(info)
+        extent = _constant_extent(c)
+        while extent is not None and lanes > 4 and lanes >= 2 * extent:
+            lanes //= 2
+        copies = self.copies(info)
+        tile = self.tile(c, info, ranges, lanes)
+        if tile is not None:
+            copies = tile[2]
+        if extent is not None:
+            copies = max(1, min(copies, (extent + lanes - 1) // lanes))
+        spec = Lanes(c.arg.path, lanes, copies, reduced=False)
+        plan.lanes.append(spec)
+        if tile is not None:
+            m, rows, _ = tile
+            plan.tile = (m.arg.path, rows)
+            self.stage(c, m, info, plan, spec)
+
+    def tile(self, c: UOp, info: Reach, ranges: list[UOp], lanes: int) -> tuple[UOp, int, int] | None:
+        """(axis, rows, registers a row) of a register tile, where a reduction reuses operands along a second axis."""
+        for red in info.reduces:
+            if c not in free_ranges(red):
+                continue
+            inner = reach([red], inside=red)
+            loads = [a for a in inner.accesses if a.op is Op.LOAD]
+            for m in ranges:
+                if m is c or m not in free_ranges(red) or not inner.nodes < 64:
+                    continue
+                if any(stride(a, m) == 0 and stride(a, c) != 0 for a in loads) and any(stride(a, c) == 0 for a in loads):
+                    return (m, *self.tile_shape(c, m, lanes))
+        return None
+
+    def tile_shape(self, c: UOp, m: UOp, lanes: int) -> tuple[int, int]:
+        """Rows and registers a row: as square as the accumulators allow, fitted to constant extents."""
+        free = max(4, self.target.registers - TUNING.spare_registers + 1)
+        wide = 4 if free >= 24 else 2
+        if (e := _constant_extent(c)) is not None:
+            wide = max(1, min(wide, (e + lanes - 1) // lanes))
+        rows = min(free // wide - (1 if wide * (free // wide) + wide + 1 > self.target.registers else 0), 14)
+        if (e := _constant_extent(m)) is not None:
+            rows = min(rows, e)
+            rows = next((r for r in range(rows, rows // 2, -1) if e % r == 0), rows)
+        return rows, wide
+
+    def stage(self, c: UOp, m: UOp, info: Reach, plan: Plan, spec: Lanes) -> None:
+        """Stages the operand that moves with `c` and is reused along `m`, where its rows fall into few cache sets."""
+        red = next(r for r in info.reduces if c in free_ranges(r) and m in free_ranges(r))
+        loads = [a for a in reach([red], inside=red).accesses if a.op is Op.LOAD and stride(a, m) == 0 and stride(a, c) == 1]
+        ks = list(red.src[1:])
+        if len(loads) != 1 or pointer(loads[0]).op is not Op.PARAM or len(loads[0].src) != 1 or any(_constant_extent(k) is None for k in ks):
+            return
+        width = _element(loads[0]).itemsize
+        rows = trips(ks)
+        row = max((abs(stride(loads[0], k) or 0) for k in ks), default=0) * width
+        panel = rows * spec.lanes * spec.copies * width
+        big = trips(free_ranges(loads[0])) * width > TUNING.stage_bytes
+        if trip(m) < 96 or panel > self.target.caches.l2 * 3 // 4 or not (row % TUNING.bad_stride == 0 or big):
+            return
+        spec.masked = True
+        plan.stage = (pointer(loads[0]).arg.slot, c.arg.path)
+        if m.arg.path < c.arg.path:
+            plan.swap = (m.arg.path, c.arg.path)
+
+    def reduces(self, info: Reach, c: UOp | None, plan: Plan) -> None:
+        """Lanes inside the reductions that `c` does not vectorize."""
+        for r in info.reduces:
+            inner = reach([r], inside=r)
+            mine = c if c is not None and c in free_ranges(r) else None
+            if mine is None:
+                options = [q for q in r.src[1:] if self.usable(q, inner)]
+                scored = [(self.cost(inner, None, list(r.src[1:])), 1, None)] + [(self.cost(inner, q, list(r.src[1:])), 0, q) for q in options]
+                mine = min(scored, key=lambda o: o[:2])[2]
+                if mine is not None and all(x.path != mine.arg.path for x in plan.lanes):
+                    self.reduction_lanes(mine, inner, plan)
+            self.reduces(inner, mine, plan)
+
+    def reduction_lanes(self, q: UOp, inner: Reach, plan: Plan) -> None:
+        lanes = self.lanes_of(inner)
+        extent = _constant_extent(q)
+        while extent is not None and lanes > 4 and lanes >= 2 * extent:
+            lanes //= 2
+        copies = 8 if inner.nodes <= TUNING.unroll_small else self.copies(inner)
+        if extent is not None:
+            copies = max(1, min(copies, extent // lanes))
+        plan.lanes.append(Lanes(q.arg.path, lanes, copies, reduced=True))
+
+    def cores(self, effect: UOp, plan: Plan) -> None:
+        """The outermost axis whose iterations write apart goes to the cores; without one, the largest full reduction is grouped."""
+        ranges = nest_order(effect.src[1:]) if effect.op is Op.END else []
+        stores = [u for u in effect.toposort() if u.op is Op.STORE]
+        order = ranges
+        if plan.swap is not None:
+            order = sorted(ranges, key=lambda r: r.arg.path != plan.swap[1] if plan.swap else False)
+        apart = all(injective(s, _ranges_around(effect, s)) for s in stores)
+        for r in order:
+            if apart and trip(r) >= 2 * self.target.cores and constant(r.src[0]) == 0:
+                plan.parallel = r.arg.path
+                return
+        whole = [u for u in effect.toposort() if u.op is Op.REDUCE and not free_ranges(u)]
+        if whole and not ranges:
+            outer = nest_order(whole[0].src[1:])[0]
+            if all(outer in u.src[1:] for u in whole) and trip(outer) >= 64:
+                plan.group = outer.arg.path
+
+
+def _ranges_around(effect: UOp, store: UOp) -> list[UOp]:
+    return [r for u in effect.toposort() if u.op is Op.END for r in u.src[1:] if store in u.src[0].toposort()]
+
+
+def _inner_ranges(info: Reach) -> list[UOp]:
+    return [r for red in info.reduces for r in red.src[1:]]
+
+
+def _all_accesses(info: Reach) -> list[UOp]:
+    out = list(info.accesses)
+    for r in info.reduces:
+        out += [u for u in r.toposort() if u.op in ACCESSES]
+    return out
+
+
+def _element(access: UOp) -> UOp | object:
+    return access.src[0].dtype.base if isinstance(access.src[0].dtype, PtrDType) else access.dtype
+
+
+def _constant_extent(r: UOp) -> int | None:
+    return constant(rewrite(r.src[1] - r.src[0], SIMPLIFY))
+
+
+# ---- from plans to Opts ---------------------------------------------------------------------------------------------
+
+
+def _merged(plans: list[Plan], s: Scheduler, target: Target, *, spread: bool) -> list[Plan]:
+    """Plans that agree: an axis shared by several effects is planned once."""
+    seen: set[Path] = set()
+    out = []
+    for p in plans:
+        if p.serial:
+            continue
+        p.lanes = [x for x in p.lanes if x.path not in seen]
+        seen.update(x.path for x in p.lanes)
+        p.parallel = None if not spread or p.parallel in seen - {x.path for x in p.lanes} else p.parallel
+        p.group = p.group if spread else None
+        out.append(p)
+    return out
+
+
+def _schedule(s: Scheduler, p: Plan) -> None:
+    if p.swap is not None:
+        s.do(OptKind.SWAP, p.swap[0], other=p.swap[1])
+        p = _renamed(p, dict((p.swap, p.swap[::-1])))
+    spec = {x.path: x for x in p.lanes}
+    if p.group is not None and s.axis(p.group) is not None:
+        x = spec.get(p.group)
+        s.do(OptKind.GROUP, p.group, x.lanes * x.copies if x else 1)
+    if p.parallel is not None and s.axis(p.parallel) is not None:
+        x = spec.get(p.parallel)
+        unit = x.lanes * x.copies if x else p.tile[1] if p.tile and p.tile[0] == p.parallel else 1
+        s.do(OptKind.PARALLEL, p.parallel, unit)
+    if p.tile is not None:
+        path, rows = p.tile
+        s.do(OptKind.SPLIT, path, rows, tail=Tail.PEEL)
+        if rows > 1:
+            s.do(OptKind.UNROLL, (*path, 1))
+    for x in p.lanes:
+        if s.axis(x.path) is not None:
+            _lanes(s, x)
+    if p.stage is not None:
+        s.do(OptKind.STAGE, (*p.stage[1], 0), p.stage[0])
+
+
+def _renamed(p: Plan, names: dict[Path, Path]) -> Plan:
+    """The plan after two axes exchanged their paths."""
+    for x in p.lanes:
+        x.path = names.get(x.path, x.path)
+    if p.tile is not None:
+        p.tile = (names.get(p.tile[0], p.tile[0]), p.tile[1])
+    if p.stage is not None:
+        p.stage = (p.stage[0], names.get(p.stage[1], p.stage[1]))
+    p.parallel = names.get(p.parallel, p.parallel) if p.parallel is not None else None
+    return p
+
+
+def _lanes(s: Scheduler, x: Lanes) -> None:
+    """SPLIT into whole blocks of `copies` registers, the rest in single masked registers."""
+    block = x.lanes * x.copies
+    r = s.axis(x.path)
+    if r is None:
+        return
+    exact = divides(block, rewrite(r.src[1] - r.src[0], SIMPLIFY))
+    s.do(OptKind.SPLIT, x.path, block, tail=Tail.EXACT if exact else Tail.MASK if x.masked else Tail.PEEL)
+    _registers(s, (*x.path, 1), x)
+    tail = (*x.path, 2)
+    if s.axis(tail) is not None:
+        s.do(OptKind.SPLIT, tail, x.lanes, tail=Tail.MASK)
+        if s.axis((*tail, 1)) is not None:
+            s.do(OptKind.VECTOR, (*tail, 1))
+
+
+def _registers(s: Scheduler, path: Path, x: Lanes) -> None:
+    if x.copies > 1:
+        s.do(OptKind.SPLIT, path, x.lanes)
+        s.do(OptKind.INTERLEAVE if x.reduced else OptKind.UNROLL, (*path, 0))
+        path = (*path, 1)
+    s.do(OptKind.VECTOR, path)

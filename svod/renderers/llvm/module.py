@@ -1,0 +1,130 @@
+"""A LINEAR program as one LLVM module: a function for each phase, and `entry`, which the CPU runtime calls.
+
+Owns: the CPU kernel ABI (see docs/cpu-abi.md), memory layout of scratch, function attributes. Must not know llvmlite.
+Invariant: the module exports `entry` and nothing else; its text depends only on the arguments.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svod.dtype import PtrDType
+from svod.errors import UnsupportedError
+from svod.ir.args import BarrierScope
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
+from svod.renderers.llvm.function import Body
+from svod.renderers.llvm.types import value_type
+from svod.target.abi import CORE_ID, Metadata, Param
+
+ALIGN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Module text and what the runtime must provide: phases to run, bytes of scratch for the launch and for each core."""
+
+    text: str
+    phases: int
+    shared_bytes: int
+    private_bytes: int
+
+
+def render_module(linear: UOp, meta: Metadata, name: str, vector_bits: int) -> Rendered:
+    """The LLVM text of `linear`. UnsupportedError for ops that have no form here."""
+    phases = _phases(linear)
+    shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
+    private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
+    declarations: set[str] = set()
+    functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations) for i, p in enumerate(phases)]
+    parts = [f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
+             *functions, _entry(name, len(phases), meta), *sorted(declarations), _attributes(vector_bits)]
+    return Rendered("\n".join(parts) + "\n", len(phases), shared_bytes, private_bytes)
+
+
+def _describe(p: Param) -> str:
+    if not p.is_buffer:
+        return f"{p.dtype} {p.name} in [{p.min}, {p.max}]"
+    return f"{p.dtype}* {p.name} ({'in/out' if p.reads and p.writes else 'out' if p.writes else 'in'})"
+
+
+def _phases(linear: UOp) -> list[list[UOp]]:
+    out: list[list[UOp]] = [[]]
+    for u in linear.src:
+        if u.op is Op.BARRIER:
+            if u.arg is not BarrierScope.GRID:
+                raise UnsupportedError("a group barrier has no form in loop kernels", hint="it belongs to the kernel language")
+            out.append([])
+        else:
+            out[-1].append(u)
+    return out
+
+
+def _layout(linear: UOp, op: Op) -> tuple[dict[UOp, int], int]:
+    """Byte offsets of the memories of one kind, each aligned, and the total."""
+    at, offsets = 0, {}
+    for u in linear.find(op):
+        offsets[u] = at
+        size = u.dtype.base.itemsize * u.arg.size if isinstance(u.dtype, PtrDType) else 0
+        at += (size + ALIGN - 1) // ALIGN * ALIGN
+    return offsets, at
+
+
+def _llvm_name(prefix: str, p: Param) -> str:
+    return f"%{prefix}.{p.name}"
+
+
+def _signature(meta: Metadata) -> list[str]:
+    args = []
+    for p in meta.params:
+        if p.is_buffer:
+            args.append(f"ptr noalias {'' if p.writes else 'readonly '}{_llvm_name('b', p)}")
+        else:
+            args.append(f"{value_type(p.dtype)} {_llvm_name('s', p)}")
+    return [*args, "i64 %core", "ptr noalias %shared", "ptr noalias %private"]
+
+
+def _function(name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]],
+              declarations: set[str]) -> str:
+    leaf: dict[UOp, str] = {}
+    for u in linear.find(Op.PARAM):
+        leaf[u] = _llvm_name("b", next(p for p in meta.buffers if p.slot == u.arg.slot))
+    for v in linear.find(Op.DEFINE_VAR):
+        leaf[v] = "%core" if v.arg.name == CORE_ID else f"%s.{v.arg.name}"
+    body = Body(leaf, declarations, instructions)
+    for pointer, offsets in zip(("%shared", "%private"), layout, strict=True):
+        for memory, offset in offsets.items():
+            leaf[memory] = body.let(f"getelementptr i8, ptr {pointer}, i64 {offset}", "mem") if offset else pointer
+    for u in instructions:
+        body.run(u)
+    lines = [*body.allocas, *body.lines, "  ret void"]
+    return f"define internal void @{quoted(name)}({', '.join(_signature(meta))}) #0 {{\nentry:\n" + "\n".join(lines) + "\n}\n"
+
+
+def quoted(name: str) -> str:
+    """A global's name, in quotes where LLVM wants them."""
+    return f'"{name}"'
+
+
+def _entry(name: str, phases: int, meta: Metadata) -> str:
+    """Unpacks the slots and calls the function of the phase."""
+    lines, args = [], []
+    for i, p in enumerate(meta.params):
+        t = "ptr" if p.is_buffer else value_type(p.dtype)
+        lines.append(f"  %a{i}p = getelementptr i64, ptr %args, i64 {i}")
+        if not p.is_buffer and p.dtype.is_bool:
+            lines += [f"  %a{i}b = load i8, ptr %a{i}p, align 8", f"  %a{i} = trunc i8 %a{i}b to i1"]
+        else:
+            lines.append(f"  %a{i} = load {t}, ptr %a{i}p, align 8")
+        args.append(f"{t} %a{i}")
+    call = ", ".join([*args, "i64 %core", "ptr %shared", "ptr %private"])
+    head = "define void @entry(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) #0 {\nentry:\n" + "\n".join(lines)
+    if phases == 1:
+        return f"{head}\n  call void @{quoted(name + '.0')}({call})\n  ret void\n}}\n"
+    cases = " ".join(f"i64 {i}, label %phase{i}" for i in range(phases))
+    blocks = "\n".join(f"phase{i}:\n  call void @{quoted(f'{name}.{i}')}({call})\n  br label %done" for i in range(phases))
+    return f"{head}\n  switch i64 %phase, label %done [ {cases} ]\n{blocks}\ndone:\n  ret void\n}}\n"
+
+
+def _attributes(vector_bits: int) -> str:
+    width = f' "prefer-vector-width"="{vector_bits}" "min-legal-vector-width"="{vector_bits}"' if vector_bits else ""
+    return f"attributes #0 = {{ nounwind{width} }}"

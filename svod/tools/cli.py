@@ -1,0 +1,125 @@
+"""The command `svod`: what is here, what the compiler does, what is cached.
+
+Owns: the commands, how their answers are printed, and the exit codes: 0 done, 1 svod refused or failed, 2 the command line is wrong.
+Must not compute anything itself: each command asks another module and prints the answer, as text or with --json.
+Invariant: an SvodError is printed as its message, never as a traceback.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+import svod
+from svod.codegen.pipeline import PIPELINE
+from svod.errors import SvodError
+from svod.tools import doctor as clinic
+
+
+class Commands(TyperGroup):
+    """The group of all commands; turns svod's own errors into a message and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the line names."""
+        try:
+            return super().invoke(ctx)
+        except SvodError as error:
+            typer.echo(f"{type(error).__name__}: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Compile kernels to native programs; see what svod finds and does.")
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        typer.echo(clinic.version("svod"))
+        raise typer.Exit
+
+
+UNWRAPPED = 10_000
+"""Width of output that no terminal shows, in columns."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Version = Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")]
+
+
+@app.callback()
+def root(version: Version = False) -> None:
+    """Options that stand before the command."""
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List the devices: what is there; for what is not, why, and what to install."""
+    found = svod.devices()
+    if as_json:
+        print_json([asdict(d) for d in found])
+        return
+    rows = [(d.name, "yes" if d.available else "no", _device_notes(d.available, d.why, d.hint, d.details)) for d in found]
+    print_table(("device", "available", ""), rows)
+
+
+def _device_notes(available: bool, why: str, hint: str, details: dict[str, str]) -> str:
+    """The last column of `svod devices`."""
+    if available:
+        return ", ".join(f"{key} {value}" for key, value in details.items())
+    return "\n".join(filter(None, (why, hint and f"hint: {hint}")))
+
+
+@app.command()
+def stages(as_json: AsJson = False) -> None:
+    """Print the stages that a kernel goes through, in order, and why each exists."""
+    if as_json:
+        print_json([{"name": s.name, "why": s.why} for s in PIPELINE])
+    else:
+        print_table(("", "stage", "why"), [(str(i), s.name, s.why) for i, s in enumerate(PIPELINE, 1)])
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Report versions, processor, settings and devices: what a bug report needs."""
+    report = clinic.examine()
+    if as_json:
+        print_json(report)
+        return
+    report["cpu"]["features"] = clinic.notable(report["cpu"]["features"]) + " (all: --json)"
+    rows = [(section if first else "", name, value) for section, facts in report.items()
+            for first, (name, value) in zip([True, *[False] * len(facts)], facts.items(), strict=False)]
+    print_table(("", "", ""), rows)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns without a frame. Piped output is not wrapped, so that grep finds whole lines."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = UNWRAPPED
+    table = Table(*head, box=None, show_header=any(head), pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    with console.capture() as printed:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def main() -> None:
+    """The entry point of the command line."""
+    app(prog_name="svod")
+
+
+if __name__ == "__main__":
+    main()
