@@ -114,4 +114,4 @@ def _guarded(access: UOp, valid: UOp) -> UOp:
 
 def mask_value(reduce_op: Op, value: UOp, valid: UOp) -> UOp:
     """`value` where `valid`, else the identity of the reduction."""
-    return valid.where(value, identity(reduce_op, value.dtype))
+    return valid.where(value, identity(reduce_op, value))

@@ -65,7 +65,7 @@ def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], contrac
             new[u] = _accumulate(u.arg, values[0], values[1:], contract)
             continue
         cell = UOp.memory(next(ids), u.dtype.scalar, u.dtype.lanes, AddrSpace.REG, name="acc")
-        init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u.dtype))
+        init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u))
         slot = _at(cell.after(init, *loops), u.dtype.lanes)
         updates.append(slot.store(_accumulate(u.arg, slot.load(), values, contract)))
         cells.append((u, cell))

@@ -6,7 +6,7 @@ Invariant: `elements` never asks for more than the kernel can touch; where indic
 from __future__ import annotations
 
 from svod.codegen.analysis import pointer, step
-from svod.dtype import dtypes
+from svod.dtype import PtrDType, dtypes
 from svod.ir.bounds import interval
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
@@ -74,3 +74,15 @@ def _extreme(bound: UOp, end: int) -> UOp:
     for r in free_ranges(bound):
         bound = bound.substitute({r: r.src[end]})
     return bound if not free_ranges(bound) else _extreme(bound, end)
+
+
+def aliases(sink: UOp) -> dict[int, frozenset[int]]:
+    """For each buffer slot, the slots that may be given the same memory: both are only touched at one and the same index."""
+    touched: dict[int, set[UOp]] = {}
+    widths: dict[int, int] = {}
+    for u in sink.toposort():
+        if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and (p := pointer(u)).op is Op.PARAM and isinstance(p.dtype, PtrDType):
+            touched.setdefault(p.arg.slot, set()).add(u.src[0].src[1])
+            widths[p.arg.slot] = p.dtype.base.itemsize
+    return {s: frozenset(t for t in touched if t != s and len(mine) == 1 and touched[t] == mine and widths[t] == widths[s])
+            for s, mine in touched.items()}

@@ -392,18 +392,23 @@ def _renamed(p: Plan, names: dict[Path, Path]) -> Plan:
 
 def _lanes(s: Scheduler, x: Lanes) -> None:
     """SPLIT into whole blocks of `copies` registers, the rest in single masked registers."""
-    block = x.lanes * x.copies
     r = s.axis(x.path)
-    if r is None:
+    if r is None or x.lanes == 1:
         return
-    exact = divides(block, rewrite(r.src[1] - r.src[0], SIMPLIFY))
-    s.do(OptKind.SPLIT, x.path, block, tail=Tail.EXACT if exact else Tail.MASK if x.masked else Tail.PEEL)
+    count = rewrite(r.src[1] - r.src[0], SIMPLIFY)
+    if (extent := constant(count)) is not None and not x.masked:
+        x.copies = max(1, min(x.copies, extent // x.lanes))
+    block = x.lanes * x.copies
+    if divides(block, count):
+        tail = Tail.EXACT
+    else:
+        tail = Tail.MASK if x.masked or (extent is not None and extent < block) else Tail.PEEL
+    s.do(OptKind.SPLIT, x.path, block, tail=tail)
     _registers(s, (*x.path, 1), x)
-    tail = (*x.path, 2)
-    if s.axis(tail) is not None:
-        s.do(OptKind.SPLIT, tail, x.lanes, tail=Tail.MASK)
-        if s.axis((*tail, 1)) is not None:
-            s.do(OptKind.VECTOR, (*tail, 1))
+    rest = (*x.path, 2)
+    if s.axis(rest) is not None:
+        s.do(OptKind.SPLIT, rest, x.lanes, tail=Tail.MASK)
+        s.do(OptKind.VECTOR, (*rest, 1))
 
 
 def _registers(s: Scheduler, path: Path, x: Lanes) -> None:

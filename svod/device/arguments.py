@@ -151,18 +151,18 @@ def _counted(n: int, noun: str) -> str:
 def _check_buffer(where: str, param: BufferArg, view: HostView, value: object) -> None:
     given = f"{type(value).__name__} of {view.elements} x {view.dtype!r}"
     if view.dtype is not param.dtype:
-        raise ArgumentError(f"{param.dtype!r} is needed, a {given} was given", at=where, hint=_conversion(param, value))
+        raise ArgumentError(f"needs {param.dtype!r}, got {given}", at=where, hint=_conversion(param, value))
     if view.elements < param.min_elements:
-        raise ArgumentError(f"at least {_counted(param.min_elements, 'element')} are needed, a {given} was given", at=where,
+        raise ArgumentError(f"needs at least {_counted(param.min_elements, 'element')}, got {given}", at=where,
                             hint="pass a larger buffer, or launch over fewer elements")
     if not view.contiguous:
         fix = "pass np.ascontiguousarray(x)"
-        raise ArgumentError(f"contiguous memory is needed, a {given} with gaps or in another order was given", at=where,
+        raise ArgumentError(f"needs contiguous memory, got {given} with gaps or in another order", at=where,
                             hint=f"{fix}; the kernel writes, so copy the result back: x[...] = it" if param.writes else fix)
     if param.writes and not view.writable:
-        raise ArgumentError(f"the kernel writes here, and this {given} is read-only", at=where, hint="pass x.copy(), or a bytearray")
+        raise ArgumentError(f"needs memory that it can write, got read-only {given}", at=where, hint="pass x.copy(), or a bytearray")
     if not view.aligned:
-        raise ArgumentError(f"an address that is a multiple of {param.dtype.itemsize} is needed, this {given} begins at {view.address:#x}",
+        raise ArgumentError(f"needs an address that is a multiple of {param.dtype.itemsize}, got {given} at {view.address:#x}",
                             at=where, hint="pass x.copy()")
 
 

@@ -283,7 +283,7 @@ class Buffer:
         return cls.from_numpy(dlpack.import_array(source), device)
 
     def __dlpack__(self, *, stream: object = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None,
-                   copy: bool | None = None) -> object:
+                   copy: bool | None = None) -> Any:
         """A capsule that shares the elements (array API standard). BufferError for memory that the host cannot reach."""
         if stream is not None or dl_device not in (None, dlpack.HOST_DEVICE):
             raise errors.BufferError(f"{self!r} is shared as host memory: without a stream, on device {dlpack.HOST_DEVICE}")

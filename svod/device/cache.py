@@ -339,16 +339,25 @@ def _contents(path: Path, limit: int, *, cut: bool = False) -> bytes | Damage | 
         fd = os.open(path, _READ)
     except OSError:
         return Damage("a symbolic link") if path.is_symlink() else None
-    with open(fd, "rb") as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or not _is_ours(found):
             return None
         if found.st_size > limit and not cut:
             return Damage(f"{found.st_size} bytes, more than the whole cache may have")
-        try:
-            return file.read(min(found.st_size, limit))
-        except OSError as e:
-            return Damage(f"cannot be read: {e}")
+        return _read_all(fd, min(found.st_size, limit))
+    except OSError as e:
+        return Damage(f"cannot be read: {e}")
+    finally:
+        os.close(fd)
+
+
+def _read_all(fd: int, size: int) -> bytes:
+    """`size` bytes, or what there is."""
+    parts = [os.read(fd, size)]
+    while (size := size - len(parts[-1])) and parts[-1]:
+        parts.append(os.read(fd, size))
+    return b"".join(parts)
 
 
 def _remove(path: Path, found: os.stat_result, *, wanted: bool = True) -> bool:

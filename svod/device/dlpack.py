@@ -90,7 +90,7 @@ class _Alias:
         self._owner = array
 
 
-def export(array: NDArray[Any], dtype: DType, *, max_version: tuple[int, int] | None = None, copy: bool | None = None) -> object:
+def export(array: NDArray[Any], dtype: DType, *, max_version: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
     """A capsule of `array`, whose elements are of `dtype`. BufferError if the memory is read-only and the consumer cannot be told so.
 
     `max_version`: the newest DLPack version that the consumer knows; None: older than 1.0. `copy=True` shares a copy instead.
@@ -148,7 +148,10 @@ def _capsule_of(source: Producer) -> object:
 
 
 def _tensor_of(capsule: object) -> _Tensor:
-    name = _capsule_name(capsule)
+    try:
+        name = _capsule_name(capsule)
+    except ValueError as e:
+        raise errors.BufferError(f"{type(capsule).__name__} is no DLPack capsule") from e
     if name == b"dltensor":
         return ctypes.cast(_capsule_pointer(capsule, name), ctypes.POINTER(_Tensor)).contents
     if name != b"dltensor_versioned":

@@ -8,6 +8,7 @@ Valid because dtype index is an ideal integer that never wraps.
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 
 from svod.dtype import dtypes
 from svod.ir.args import ConstArg
@@ -104,16 +105,16 @@ def ordered(terms: Terms) -> list[UOp]:
     if len(terms) < 2:
         return list(terms)
     ranked = sorted(terms, key=rank)
-    if any(rank(a) == rank(b) for a, b in zip(ranked, ranked[1:], strict=False)):
+    if any(rank(a) == rank(b) for a, b in pairwise(ranked)):
         ranked.sort(key=lambda u: (rank(u), fingerprint(u)))
     return ranked
 
 
-def rank(u: UOp) -> tuple[tuple[int, ...], int]:
-    """Path of the innermost loop that `u` depends on (empty: none), and the place of its op in the table."""
-    hit = u.cache.get("rank")
-    if hit is None:
-        hit = u.cache["rank"] = (max([r.arg.path for r in free_ranges(u)], default=()), _PLACE[u.op])
+def rank(u: UOp) -> tuple[tuple[int, ...], int, str]:
+    """Path of the innermost loop that `u` depends on (empty: none), the place of its op in the table, its name if it is a variable."""
+    if (hit := u.cache.get("rank")) is None:
+        path = max([r.arg.path for r in free_ranges(u)], default=())
+        hit = u.cache["rank"] = (path, _PLACE[u.op], u.arg.name if u.op is Op.DEFINE_VAR else "")
     return hit  # type: ignore[no-any-return]
 
 

@@ -15,7 +15,7 @@ def may_drop(*nodes: UOp) -> bool:
         hit = u.cache.get("droppable")
         if hit is None:
             for x in u.uncached("droppable"):
-                x.cache["droppable"] = all([s.cache["droppable"] for s in x.src]) and not _writes(x)
+                x.cache["droppable"] = not _writes(x) and all(s.cache["droppable"] for s in x.src)
             hit = u.cache["droppable"]
         if not hit:
             return False

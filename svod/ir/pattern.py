@@ -172,7 +172,7 @@ class Rule:
         if out is u:
             raise RuleError(f"rule {self.name} returned its own input", at=self.at, hint="return None to decline")
         if out.dtype is not u.dtype:
-            raise RuleError(f"rule {self.name} changed the dtype from {u.dtype} to {out.dtype} on {u}", at=self.at)
+            raise RuleError(f"rule {self.name} changed the dtype from {u.dtype} to {out.dtype} on {u!r}", at=self.at)
 
 
 def rule(pat: Pat, example: tuple[UOp, UOp] | None = None) -> Callable[[Callable[..., UOp | None]], Rule]:

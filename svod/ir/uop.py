@@ -160,6 +160,11 @@ class UOp(Arithmetic):
         arg = f" {self.arg!r}" if self.arg is not None else ""
         return f"<{self.op.name} {self.dtype}{arg}, {len(self.src)} src>"
 
+    def __str__(self) -> str:
+        """The whole graph, one line a node."""
+        from svod.ir.text import show  # here, because text.py builds UOps
+        return show(self)
+
 
 def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | None) -> None:
     """Structure only: arity, type of arg, kinds and agreement of operands. Meaning is checked at stage edges by spec.py."""
@@ -171,7 +176,8 @@ def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | No
         if not isinstance(s, UOp):
             raise GraphError(f"an operand of {op.name} is {s!r}, not a UOp", hint="wrap numbers with UOp.const(value, dtype)")
     if (row.arg is None) != (arg is None) or (row.arg is not None and type(arg) is not row.arg):
-        raise GraphError(f"{op.name} takes {'no arg' if row.arg is None else 'an arg of type ' + row.arg.__name__}, got {arg!r}", hint=row.doc)
+        wanted = "no arg" if row.arg is None else f"an arg of type {row.arg.__name__}"
+        raise GraphError(f"{op.name} takes {wanted}, got {arg!r}", hint=row.doc)
     if row.result is None and dtype is None:
         raise GraphError(f"{op.name} needs a dtype", hint=row.doc)
     if row.takes != "any" and not _takes(row.takes, src[0].dtype):

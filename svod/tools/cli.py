@@ -1,26 +1,24 @@
 """The command `svod`: what is here, what the compiler does, what is cached.
 
-Owns: the commands, how their answers are printed, and the exit codes: 0 done, 1 svod refused or failed, 2 the command line is wrong.
+Owns: the commands, and the exit codes: 0 done, 1 svod refused or failed, 2 the command line is wrong.
 Must not compute anything itself: each command asks another module and prints the answer, as text or with --json.
 Invariant: an SvodError is printed as its message, never as a traceback.
 """
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
 import svod
 from svod.codegen.pipeline import PIPELINE
 from svod.errors import SvodError
+from svod.tools import cache_commands
 from svod.tools import doctor as clinic
+from svod.tools.output import print_json, print_table
+from svod.version import __version__
 
 
 class Commands(TyperGroup):
@@ -37,17 +35,15 @@ class Commands(TyperGroup):
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Compile kernels to native programs; see what svod finds and does.")
+app.add_typer(cache_commands.app, name="cache")
 
 
 def show_version(wanted: bool) -> None:
     """Print the version and leave."""
     if wanted:
-        typer.echo(clinic.version("svod"))
+        typer.echo(__version__)
         raise typer.Exit
 
-
-UNWRAPPED = 10_000
-"""Width of output that no terminal shows, in columns."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Version = Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")]
@@ -96,24 +92,6 @@ def doctor(as_json: AsJson = False) -> None:
     rows = [(section if first else "", name, value) for section, facts in report.items()
             for first, (name, value) in zip([True, *[False] * len(facts)], facts.items(), strict=False)]
     print_table(("", "", ""), rows)
-
-
-def print_json(value: object) -> None:
-    """One JSON document on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns without a frame. Piped output is not wrapped, so that grep finds whole lines."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = UNWRAPPED
-    table = Table(*head, box=None, show_header=any(head), pad_edge=False)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    with console.capture() as printed:
-        console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def main() -> None:

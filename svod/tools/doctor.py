@@ -14,7 +14,8 @@ from importlib import metadata
 from pathlib import Path
 
 import svod
-from svod.config import VARIABLES, settings
+from svod.config import VARIABLES, available_cores, settings
+from svod.version import __version__
 
 NEEDED = ("numpy", "llvmlite", "ml_dtypes", "platformdirs", "typer", "rich")
 OPTIONAL = ("pycuda", "nvidia-cuda-nvrtc", "pyopencl", "wgpu", "scikit-learn", "pillow", "numba", "matplotlib")
@@ -28,7 +29,7 @@ Report = dict[str, dict[str, str]]
 def examine() -> Report:
     """section -> fact -> value, in the order in which a reader wants them. ConfigError when the environment is wrong."""
     return {
-        "svod": {"version": version("svod"), "location": str(Path(svod.__file__).parent)},
+        "svod": {"version": __version__, "location": str(Path(svod.__file__).parent)},
         "system": {"python": f"{platform.python_implementation()} {platform.python_version()}", "executable": sys.executable,
                    "platform": platform.platform(), "machine": platform.machine()},
         "cpu": cpu(),
@@ -48,16 +49,26 @@ def version(package: str) -> str:
 
 
 def cpu() -> dict[str, str]:
-    """The processor as LLVM sees it, and the cores that this process may use."""
-    from llvmlite import binding
-    features = binding.get_host_cpu_features()
+    """The processor, and the cores that this process may use."""
     return {
         "model": model_name(Path("/proc/cpuinfo")) or platform.processor() or "unknown",
+        **llvm_view(),
+        "cores": str(os.cpu_count()),
+        "usable cores": str(available_cores()),
+    }
+
+
+def llvm_view() -> dict[str, str]:
+    """The processor as LLVM sees it, or why llvmlite cannot be loaded."""
+    try:
+        from llvmlite import binding
+    except (ImportError, OSError) as error:
+        return {"llvm name": f"llvmlite cannot be loaded: {error}", "llvm version": "none", "features": ""}
+    features = binding.get_host_cpu_features()
+    return {
         "llvm name": binding.get_host_cpu_name(),
         "llvm version": ".".join(map(str, binding.llvm_version_info)),
         "features": " ".join(sorted(name for name, has in features.items() if has)),
-        "cores": str(os.cpu_count()),
-        "usable cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
     }
 
 

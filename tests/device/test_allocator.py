@@ -17,7 +17,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 import svod.device.allocator as module
 from svod import errors
-from svod.device.allocator import ALIGNMENT, MAX_BYTES, AllocOptions, Block, HostAllocator, LRUAllocator, MemoryStats, check_size
+from svod.device.allocator import (
+    ALIGNMENT,
+    DEFAULT_OPTIONS,
+    MAX_BYTES,
+    AllocOptions,
+    Block,
+    HostAllocator,
+    LRUAllocator,
+    MemoryStats,
+    check_size,
+)
 from svod.errors import OutOfMemory
 
 ROOT = Path(module.__file__).parents[2]
@@ -30,7 +40,7 @@ class Quota(HostAllocator):
     def __init__(self, limit: int) -> None:
         self.limit, self.used, self.asked, self.freed = limit, 0, 0, 0
 
-    def alloc(self, nbytes: int, options: AllocOptions = AllocOptions()) -> Block:
+    def alloc(self, nbytes: int, options: AllocOptions = DEFAULT_OPTIONS) -> Block:
         self.asked += 1
         if self.used + nbytes > self.limit:
             raise OutOfMemory(f"{nbytes} bytes asked, {self.limit - self.used} left")
@@ -58,7 +68,7 @@ def contents(block: Block) -> bytes:
 def test_sizes_without_meaning_are_refused(size: object) -> None:
     for alloc in (check_size, HOST.alloc, LRUAllocator(HOST).alloc):
         with pytest.raises(errors.BufferError):
-            alloc(size)  # type: ignore[operator]
+            alloc(size)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("size", "value"), [(0, 0), (np.int64(7), 7), (np.uint8(255), 255), (MAX_BYTES, MAX_BYTES)])

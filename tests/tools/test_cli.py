@@ -95,3 +95,11 @@ def test_a_wrong_environment_is_named_without_a_traceback() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("ConfigError: environment variable SVOD_NUM_THREADS is 'many'")
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_works_where_llvmlite_does_not(tmp_path: Path) -> None:
+    (tmp_path / "llvmlite").mkdir()
+    (tmp_path / "llvmlite/__init__.py").write_text("raise ImportError('the wheel is for another machine')")
+    done = svod_process("doctor", "--json", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cpu"]["llvm name"] == "llvmlite cannot be loaded: the wheel is for another machine"

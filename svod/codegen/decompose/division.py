@@ -13,6 +13,7 @@ from svod.codegen.decompose.exact import full
 from svod.ir.bounds import BIG, constant, interval
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, any_, op, rule
+from svod.ir.rules.samples import J, K, M, X, Y
 from svod.ir.uop import UOp
 from svod.target import Target
 
@@ -85,7 +86,7 @@ def _zero_where_zero(y: UOp, quotient: UOp) -> UOp:
 
 # --- truncating ------------------------------------------------------------------------------------------------------------------
 
-@rule(op(Op.IDIV, src=(any_("x"), any_("y")), name="u"))
+@rule(op(Op.IDIV, src=(any_("x"), any_("y")), name="u"), example=(X.idiv(Y), Y.eq(0).where(0, X.idiv(Y.eq(0).where(1, Y)))))
 def safe_quotient(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """x / y with y replaced by 1 where it would trap, then 0 where y is 0. x / 2**n == x >> n for x >= 0; x / -1 == -x."""
     if (value := constant(y)) is not None and -1 <= value <= 1:
@@ -95,7 +96,8 @@ def safe_quotient(u: UOp, x: UOp, y: UOp) -> UOp | None:
     return None if _guarded(x, y) else _zero_where_zero(y, x.idiv(_safe(x, y)))
 
 
-@rule(op(Op.MOD, src=(any_("x"), any_("y")), name="u"))
+@rule(op(Op.MOD, src=(any_("x"), any_("y")), name="u"),
+      example=(K.rem(M), K.rem((M.eq(0) | (M.eq(-1) & K.eq(-1 << 31))).where(1, M))))
 def safe_remainder(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """x rem y with y replaced by 1 where it would trap: x rem 1 == 0. x rem 2**n == x & (2**n - 1) for x >= 0."""
     if (value := constant(y)) is not None and -1 <= value <= 1:
@@ -112,9 +114,9 @@ def _sign(x: UOp) -> UOp:
     return x >> (x.dtype.bits - 1)
 
 
-@rule(op(Op.FLOORDIV, src=(any_("x"), any_("y"))))
+@rule(op(Op.FLOORDIV, src=(any_("x"), any_("y"))), example=(J // 3, J.idiv(3)))
 def floor_quotient(x: UOp, y: UOp) -> UOp | None:
-    """floor(x / y) == x / y for x, y >= 0; x >> n for y = 2**n; ~(~x / y) for x < 0 < y; else x / y, less 1 if the remainder has y's other sign."""
+    """floor(x / y) == x / y for x, y >= 0; x >> n for y = 2**n; ~(~x / y) for x < 0 < y; else x / y, less 1 where the rest has the other sign."""
     if (n := _shift_of(y)) is not None:
         return x >> n if n else x
     low = _bounds(y)[0]
@@ -129,7 +131,7 @@ def floor_quotient(x: UOp, y: UOp) -> UOp | None:
     return _zero_where_zero(y, quotient - down.cast(x.dtype))
 
 
-@rule(op(Op.FLOORMOD, src=(any_("x"), any_("y"))))
+@rule(op(Op.FLOORMOD, src=(any_("x"), any_("y"))), example=(X % 8, X & 7))
 def floor_remainder(x: UOp, y: UOp) -> UOp | None:
     """x mod y == x rem y for x, y >= 0; x & (2**n - 1) for y = 2**n; else x rem y, plus y where that is not zero and has the other sign."""
     if (n := _shift_of(y)) is not None:

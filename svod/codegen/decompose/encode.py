@@ -77,9 +77,9 @@ def from_f32(x: UOp, dtype: DType) -> UOp:
 def _magnitude(bits: UOp, dtype: DType) -> UOp:
     """The code without sign of the f32 whose bits, sign clear, are given: the code after the greatest finite one if too large.
 
-    Normal results: drop bits of the mantissa, rounding to nearest even; a carry raises the exponent by itself. Subnormal ones: adding a power
-    of two whose last place is the format's least value lets the addition round. The code after the greatest finite one stands for
-    infinity, or else for NaN, in every format.
+    Normal results: bits of the mantissa are dropped, rounding to nearest even; a carry raises the exponent by itself. Subnormal ones:
+    adding a power of two whose last place is the format's least value lets the addition round. The code after the greatest finite one
+    stands for infinity, or else for NaN, in every format.
     """
     fmt = _format(dtype)
     drop = MANTISSA - fmt.mantissa

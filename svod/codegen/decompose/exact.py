@@ -2,8 +2,8 @@
 
 Owns: `code`, `full`, `odd_f32`, `odd_sum`, `odd_int`. Must not know rules or targets.
 Invariant: a value rounded to odd and then rounded to nearest in a format with at least two bits fewer equals the exact value rounded once
-(Boldo and Melquiond, "Emulation of FMA and Correctly Rounded Sums", IEEE TC 57(4), 2008). Rounding to odd: an inexact value becomes that one
-of its two neighbours whose last bit is 1. It may be done in several steps, each to fewer bits.
+(Boldo and Melquiond, "Emulation of FMA and Correctly Rounded Sums", IEEE TC 57(4), 2008). Rounding to odd: an inexact value becomes
+that one of its two neighbours whose last bit is 1. It may be done in several steps, each to fewer bits.
 """
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def odd_sum(a: UOp, b: UOp) -> UOp:
 
 
 def odd_int(x: UOp, keep: int) -> UOp:
-    """Integers with more than `keep` significant bits rounded to odd: the low `bits - keep` bits are dropped, the last one kept says if any was set.
+    """Integers with more than `keep` significant bits rounded to odd, to a multiple of 2**(bits - keep).
 
-    What is at most 2**keep in magnitude is left alone, so the result has at most `keep` significant bits and is exact in a float of that
-    precision. In two's complement the neighbours are the same two on either side of zero, so signs need no care.
+    The low bits are dropped, and the last one kept says if any of them was set. What is at most 2**keep in magnitude is left alone, so the result
+    is exact in a float of `keep` bits. In two's complement the neighbours are the same two on either side of zero, so signs need no care.
     """
     dropped = (1 << (x.dtype.bits - keep)) - 1
     bound = 1 << keep

@@ -13,6 +13,7 @@ from svod.codegen.decompose.exact import code, full, odd_sum
 from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, any_, op, rule
+from svod.ir.rules.samples import A
 from svod.ir.uop import UOp
 from svod.target import Target
 
@@ -80,7 +81,7 @@ def round_up(x: UOp) -> UOp | None:
     return fraction.where(_signed((near < x).where(near + 1.0, near), x), x)
 
 
-@rule(op(Op.ABS, src=(_X,)))
+@rule(op(Op.ABS, src=(_X,)), example=(A.abs(), (A.bitcast(dtypes.u32) & 0x7FFFFFFF).bitcast(dtypes.f32)))
 def float_abs(x: UOp) -> UOp | None:
     """|x| has the bits of x but for the sign."""
     return _size(x)
@@ -88,7 +89,7 @@ def float_abs(x: UOp) -> UOp | None:
 
 @rule(op(Op.MAX, src=(_X, _Y)))
 def greater_float(x: UOp, y: UOp) -> UOp | None:
-    """max(x, y): the one that compares greater; equal ones are both zeros or identical, so that AND of the bits prefers +0; else NaN, x + y."""
+    """max(x, y): the one that compares greater; equal ones are identical or zeros, so that AND of the bits prefers +0; else NaN, x + y."""
     equal = (code(x) & code(y)).bitcast(x.dtype.scalar)
     return (x < y).where(y, (y < x).where(x, x.eq(y).where(equal, x + y)))
 

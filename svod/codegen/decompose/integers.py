@@ -12,6 +12,7 @@ from svod.dtype import dtypes
 from svod.ir.bounds import interval
 from svod.ir.ops import BINARY, COMPARISONS, Op
 from svod.ir.pattern import Rule, any_, op, rule
+from svod.ir.rules.samples import K, M, P, Q, S
 from svod.ir.uop import UOp
 from svod.target import Target
 
@@ -26,7 +27,7 @@ def integer_rules(target: Target) -> tuple[Rule, ...]:
 
 # --- bool ------------------------------------------------------------------------------------------------------------------------
 
-@rule(op(*NOT_FOR_BOOL, src=(any_("x"), any_("y")), name="u"))
+@rule(op(*NOT_FOR_BOOL, src=(any_("x"), any_("y")), name="u"), example=(P < Q, ~P & Q))
 def bool_by_logic(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """Of bools: x < y == ~x & y; x <= y == ~x | y; x == y == ~(x ^ y); x != y == x ^ y; max is or, min is and."""
     if x.dtype.name != "bool":
@@ -43,7 +44,8 @@ def bool_by_logic(u: UOp, x: UOp, y: UOp) -> UOp | None:
     return x | y if u.op is Op.MAX else x & y
 
 
-@rule(op(Op.LANES, src=(any_("x"),), name="u"))
+@rule(op(Op.LANES, src=(any_("x"),), name="u"),
+      example=(UOp(Op.LANES, (P.broadcast(4),), Op.MAX, dtypes.bool), UOp(Op.LANES, (P.broadcast(4),), Op.OR, dtypes.bool)))
 def bool_lanes_by_logic(u: UOp, x: UOp) -> UOp | None:
     """The greatest of bool lanes is their or, the least their and."""
     if u.dtype is not dtypes.bool or u.arg not in (Op.MAX, Op.MIN):
@@ -67,13 +69,15 @@ def _guarded_shift(u: UOp, x: UOp, count: UOp) -> UOp:
     return inside.where(UOp(u.op, (x, count & last)), full(0, x))
 
 
-@rule(op(Op.SHL, src=(any_("x"), any_("y")), name="u"))
+@rule(op(Op.SHL, src=(any_("x"), any_("y")), name="u"),
+      example=(K << M, (M.cast(dtypes.u32) <= 31).where(K << (M & 31), 0)))
 def shift_left_in_range(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """x << y == x << (y & (width - 1)) if 0 <= y < width, else 0."""
     return None if _in_range(y) else _guarded_shift(u, x, y)
 
 
-@rule(op(Op.SHR, src=(any_("x"), any_("y")), name="u"))
+@rule(op(Op.SHR, src=(any_("x"), any_("y")), name="u"),
+      example=(K >> M, K >> M.cast(dtypes.u32).minimum(31).cast(dtypes.i32)))
 def shift_right_in_range(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """x >> y == x >> (y & (width - 1)) if 0 <= y < width, else 0; of signed x, x >> min(y as unsigned, width - 1)."""
     if _in_range(y):
@@ -85,13 +89,13 @@ def shift_right_in_range(u: UOp, x: UOp, y: UOp) -> UOp | None:
 
 # --- the others ------------------------------------------------------------------------------------------------------------------
 
-@rule(op(Op.ABS, src=(any_("x", "is_int"),)))
+@rule(op(Op.ABS, src=(any_("x", "is_int"),)), example=(S.cast(dtypes.u8).abs(), S.cast(dtypes.u8)))
 def drop_unsigned_abs(x: UOp) -> UOp | None:
     """|x| == x for unsigned x."""
     return x if x.dtype.is_unsigned else None
 
 
-@rule(op(Op.ABS, src=(any_("x", "is_int"),)))
+@rule(op(Op.ABS, src=(any_("x", "is_int"),)), example=(S.abs(), (S ^ (S >> 7)) - (S >> 7)))
 def integer_abs(x: UOp) -> UOp | None:
     """|x| == (x ^ s) - s with s == x >> (width - 1), -1 for negative x; wraps for the least integer. Unsigned: x."""
     if x.dtype.is_unsigned:
@@ -100,19 +104,19 @@ def integer_abs(x: UOp) -> UOp | None:
     return (x ^ sign) - sign
 
 
-@rule(op(Op.MAX, src=(any_("x", "is_int"), any_("y"))))
+@rule(op(Op.MAX, src=(any_("x", "is_int"), any_("y"))), example=(K.maximum(M), (K < M).where(M, K)))
 def greater_integer(x: UOp, y: UOp) -> UOp | None:
     """max(x, y) == y if x < y else x."""
     return (x < y).where(y, x)
 
 
-@rule(op(Op.MIN, src=(any_("x", "is_int"), any_("y"))))
+@rule(op(Op.MIN, src=(any_("x", "is_int"), any_("y"))), example=(K.minimum(M), (K < M).where(K, M)))
 def lesser_integer(x: UOp, y: UOp) -> UOp | None:
     """min(x, y) == x if x < y else y."""
     return (x < y).where(x, y)
 
 
-@rule(op(Op.MULACC, src=(any_("x", "is_int"), any_("y"), any_("z"))))
+@rule(op(Op.MULACC, src=(any_("x", "is_int"), any_("y"), any_("z"))), example=(K.fma(M, 3), K * M + 3))
 def split_integer_multiply_add(x: UOp, y: UOp, z: UOp) -> UOp | None:
     """fma(x, y, z) == x * y + z for integers, which wrap either way; compilers fuse it where that pays."""
     return x * y + z

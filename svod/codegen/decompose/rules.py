@@ -1,10 +1,12 @@
 """The rule set of a target: everything it lacks, rewritten into what it has.
 
 Owns: `rules_for`. The rules are in the modules by topic.
-Invariant: in a graph rewritten by these rules nothing is unsupported but what no target of its kind can be given (support.py names it). The
-meaning is that of the arithmetic policy at the top of ops.py, bit for bit, except for functions (within their stated error) and NaN's payload.
+Invariant: in a graph rewritten by these rules nothing is unsupported but what no target of its kind can be given (support.py names it).
+The meaning is that of the arithmetic policy at the top of ops.py, bit for bit, except for functions (within their stated error) and the
+payload of a NaN.
 
-Ops a target has are met by no rule, or by one that looks at a dtype's name and declines.
+Ops a target has are met by no rule, or by one that looks at a dtype's name and declines. The set is for itself, after simplification: it
+turns quotients of index arithmetic into shifts, which SIMPLIFY turns into quotients.
 """
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 Owns: `native_casts`, `lacks`, `unsupported`, `require_supported`. Must not know rules.
 Invariant: reads only fields of Target. What holds for every target is stated here:
-- Values of any dtype can be selected (WHERE), read as other bits (BITCAST) and moved; integers of 8 and 16 bits convert to wider ones and back.
+- Values of any dtype can be selected (WHERE), read as other bits (BITCAST) and moved; integers of 8 and 16 bits convert to wider ones
+  and back.
 - An elementwise op in `native` exists for every dtype of `arithmetic` its row of the op table takes, with these exceptions: on bool
-  only AND, OR, XOR, NOT and WHERE; MULACC only for floats, and only with `fma`; IDIV, MOD, SHL and SHR only where policy and hardware agree.
+  only AND, OR, XOR, NOT and WHERE; MULACC only for floats, and only with `fma`; IDIV, MOD, SHL and SHR only where policy and hardware
+  agree.
 - CASTs are native between integers, from bool to integers, between integers and f32 or f64 (floats to integers truncate and saturate),
   between f32 and f64, and between f32 and each narrower float that is computed in. f16 converts to f32 and back wherever it is stored;
   a target that does not list `storage` stores everything.

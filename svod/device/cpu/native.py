@@ -51,8 +51,6 @@ _PAUSE = {
     "aarch64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
     "arm64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
 }
-_LINUX = {"CLOCK_MONOTONIC": 1, "SIG_SETMASK": 2, "SIGBUS": 7, "MADV_HUGEPAGE": 14}
-_DARWIN = {"CLOCK_MONOTONIC": 6, "SIG_SETMASK": 3, "SIGBUS": 10, "MADV_HUGEPAGE": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,8 @@ def _load(part: _Part, cache: ObjectCache | None) -> LoadedObject:
 
 
 def _text(part: _Part) -> str:
-    """The file, and in front of it what it expects: the pause instruction and the numbers of this system."""
+    """The file, and in front of it what it expects: the pause instruction, and what it must know of the system."""
     declaration, call = _PAUSE.get(host_cpu().triple.partition("-")[0], ("", 'fence syncscope("singlethread") seq_cst'))
-    numbers = _DARWIN if sys.platform == "darwin" else _LINUX
-    constants = "\n".join(f"@{name} = private unnamed_addr constant i32 {value}" for name, value in numbers.items())
-    front = f"{declaration}\n{constants}\ndefine internal void @pause() alwaysinline {{\n  {call}\n  ret void\n}}\n"
-    return front + files("svod.device.cpu").joinpath(part.file).read_text(encoding="utf-8")
+    front = f"{declaration}\ndefine internal void @pause() alwaysinline {{\n  {call}\n  ret void\n}}\n"
+    names = ("darwin.ll" if sys.platform == "darwin" else "linux.ll", part.file)
+    return front + "".join(files("svod.device.cpu").joinpath(name).read_text(encoding="utf-8") for name in names)

@@ -8,7 +8,7 @@
 ; Sleeping, both ways, is the flag-then-look-again protocol, sequentially consistent: a sleeper raises its flag before it looks a last time,
 ; a waker makes the change before it looks at the flag.
 ;
-; native.py puts in front: @pause, @CLOCK_MONOTONIC, @SIG_SETMASK, @SIGBUS, @MADV_HUGEPAGE.
+; native.py puts in front: @pause, and linux.ll or darwin.ll.
 
 %Pool = type {
   ; 0: the job, read by a worker after a claim; one cache line with the bits that announce it
@@ -29,21 +29,22 @@
   ; 256: sleep
   i64,        ; 13 parked: workers asleep, or about to be
   i64,        ; 14 quit
-  [112 x i8],
+  i64,        ; 15 CPU of the caller that woke workers last
+  [104 x i8],
   ; 384: ownership and constants
-  i64,        ; 16 busy: 1 while a launch owns the pool
-  i64,        ; 17 started: 0 not yet, else 1 + number of workers
-  i64,        ; 18 threads, the caller included: at most 64
-  i64,        ; 19 spin: nanoseconds before a thread goes to sleep
-  i64,        ; 20 keep: scratch blocks above this many bytes go back to the system after use
-  i64,        ; 21 launches spread over the pool
+  i64,        ; 17 busy: 1 while a launch owns the pool
+  i64,        ; 18 started: 0 not yet, else 1 + number of workers
+  i64,        ; 19 threads, the caller included: at most 64
+  i64,        ; 20 spin: nanoseconds before a thread goes to sleep
+  i64,        ; 21 keep: scratch blocks above this many bytes go back to the system after use
+  i64,        ; 22 launches spread over the pool
   [80 x i8],
   ; 512: pthread objects, with room for the largest of any system
-  [64 x i8],  ; 23 mutex
-  [64 x i8],  ; 24 condition of sleeping workers
-  [64 x i8],  ; 25 condition of the waiting caller
-  [8 x ptr],  ; 26 free scratch blocks
-  [64 x i64]  ; 27 pthread_t of worker t
+  [64 x i8],  ; 24 mutex
+  [64 x i8],  ; 25 condition of sleeping workers
+  [64 x i8],  ; 26 condition of the waiting caller
+  [8 x ptr],  ; 27 free scratch blocks
+  [64 x i64]  ; 28 pthread_t of worker t
 }
 ; The address is a multiple of 4096: a worker gets pool + its thread number as its one argument.
 
@@ -83,11 +84,11 @@ none:
 made:
   %pool = load ptr, ptr %place
   call void @llvm.memset.p0.i64(ptr %pool, i8 0, i64 4096, i1 false)
-  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
+  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
   store i64 %threads, ptr %threads.p
-  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
+  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 20
   store i64 %spin, ptr %spin.p
-  %keep.p = getelementptr %Pool, ptr %pool, i32 0, i32 20
+  %keep.p = getelementptr %Pool, ptr %pool, i32 0, i32 21
   store i64 %keep, ptr %keep.p
   call void @svod_pool_reset(ptr %pool)
   ret ptr %pool
@@ -105,15 +106,15 @@ define void @svod_pool_reset(ptr %pool) {
   store i64 0, ptr %parked.p
   %quit.p = getelementptr %Pool, ptr %pool, i32 0, i32 14
   store i64 0, ptr %quit.p
-  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 16
+  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
   store i64 0, ptr %busy.p
-  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
   store i64 0, ptr %started.p
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
   %m = call i32 @pthread_mutex_init(ptr %mutex, ptr null)
-  %work = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %work = getelementptr %Pool, ptr %pool, i32 0, i32 25
   %w = call i32 @pthread_cond_init(ptr %work, ptr null)
-  %done = getelementptr %Pool, ptr %pool, i32 0, i32 25
+  %done = getelementptr %Pool, ptr %pool, i32 0, i32 26
   %d = call i32 @pthread_cond_init(ptr %done, ptr null)
   ret void
 }
@@ -121,11 +122,11 @@ define void @svod_pool_reset(ptr %pool) {
 ; End and join the workers once no launch is under way, and free the scratch. The pool can be used again: its next launch starts new workers.
 define void @svod_pool_stop(ptr %pool) {
 entry:
-  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 16
-  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
   %quit.p = getelementptr %Pool, ptr %pool, i32 0, i32 14
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
-  %work = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %work = getelementptr %Pool, ptr %pool, i32 0, i32 25
   br label %take
 take:
   %old = cmpxchg ptr %busy.p, i64 0, i64 1 acquire monotonic
@@ -146,7 +147,7 @@ next:
   %more = icmp ult i64 %t, %started
   br i1 %more, label %join, label %joined
 join:
-  %handle.p = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %t
+  %handle.p = getelementptr %Pool, ptr %pool, i32 0, i32 28, i64 %t
   %handle = load i64, ptr %handle.p
   %j = call i32 @pthread_join(i64 %handle, ptr null)
   %t1 = add i64 %t, 1
@@ -171,7 +172,7 @@ define internal void @start(ptr %pool) {
 entry:
   %all = alloca [128 x i8], align 16
   %before = alloca [128 x i8], align 16
-  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
+  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
   %threads = load i64, ptr %threads.p
   %base = ptrtoint ptr %pool to i64
   %how = load i32, ptr @SIG_SETMASK
@@ -184,13 +185,16 @@ entry:
   %segv = call i32 @sigdelset(ptr %all, i32 11)
   %b = call i32 @sigdelset(ptr %all, i32 %bus)
   %s = call i32 @pthread_sigmask(i32 %how, ptr %all, ptr %before)
+  %cpu = call i64 @here()
+  %cpu.p = getelementptr %Pool, ptr %pool, i32 0, i32 15
+  store atomic i64 %cpu, ptr %cpu.p monotonic, align 8
   br label %next
 next:
   %t = phi i64 [ 1, %entry ], [ %t1, %made ]
   %more = icmp ult i64 %t, %threads
   br i1 %more, label %make, label %done
 make:
-  %handle = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %t
+  %handle = getelementptr %Pool, ptr %pool, i32 0, i32 28, i64 %t
   %both = add i64 %base, %t
   %argument = inttoptr i64 %both to ptr
   %failed = call i32 @pthread_create(ptr %handle, ptr null, ptr @worker, ptr %argument)
@@ -200,7 +204,7 @@ made:
   %t1 = add i64 %t, 1
   br label %next
 done:
-  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
   store i64 %t, ptr %started.p
   %r = call i32 @pthread_sigmask(i32 %how, ptr %before, ptr null)
   ret void
@@ -212,19 +216,19 @@ done:
 ; 0: done; 1: no memory for the scratch, nothing ran.
 define i32 @svod_pool_run(ptr %pool, ptr %entry.f, ptr %args, i64 %cores, i64 %phases, i64 %shared, i64 %private) {
 entry:
-  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
+  %threads.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
   %threads = load i64, ptr %threads.p
   %several = icmp ugt i64 %cores, 1
   %others = icmp ugt i64 %threads, 1
   %spread = and i1 %several, %others
   br i1 %spread, label %own, label %alone
 own:
-  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 16
+  %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
   %old = cmpxchg ptr %busy.p, i64 0, i64 1 acquire monotonic
   %mine = extractvalue { i64, i1 } %old, 1
   br i1 %mine, label %owned, label %alone
 owned:
-  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
   %started = load i64, ptr %started.p
   switch i64 %started, label %ready [ i64 0, label %first
                                       i64 1, label %nobody ]
@@ -271,7 +275,7 @@ post:
   store ptr %privates, ptr %private.p
   %stride.p = getelementptr %Pool, ptr %pool, i32 0, i32 8
   store i64 %stride, ptr %stride.p
-  %launches.p = getelementptr %Pool, ptr %pool, i32 0, i32 21
+  %launches.p = getelementptr %Pool, ptr %pool, i32 0, i32 22
   %launches = load i64, ptr %launches.p
   %launches1 = add i64 %launches, 1
   store i64 %launches1, ptr %launches.p
@@ -346,6 +350,9 @@ entry:
   %asleep = icmp ne i64 %parked, 0
   br i1 %asleep, label %rouse, label %first
 rouse:
+  %cpu = call i64 @here()
+  %cpu.p = getelementptr %Pool, ptr %pool, i32 0, i32 15
+  store atomic i64 %cpu, ptr %cpu.p monotonic, align 8
   %useful = sub i64 %slots, 1
   %count = call i64 @llvm.umin.i64(i64 %parked, i64 %useful)
   call void @wake(ptr %pool, i64 %count)
@@ -456,6 +463,7 @@ entry:
   %t = and i64 %both, 4095
   %base = and i64 %both, -4096
   %pool = inttoptr i64 %base to ptr
+  call void @leave_caller(ptr %pool)
   br label %look
 look:
   %s = call i64 @claim(ptr %pool, i64 %t)
@@ -482,8 +490,8 @@ entry:
   %asleep = icmp ne i64 %waiting, 0
   br i1 %asleep, label %rouse, label %done
 rouse:
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
-  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 25
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 26
   %l = call i32 @pthread_mutex_lock(ptr %mutex)
   %s = call i32 @pthread_cond_signal(ptr %cond)
   %u = call i32 @pthread_mutex_unlock(ptr %mutex)
@@ -497,9 +505,9 @@ define internal void @await_finish(ptr %pool, i64 %target) {
 entry:
   %finished.p = getelementptr %Pool, ptr %pool, i32 0, i32 10
   %waiting.p = getelementptr %Pool, ptr %pool, i32 0, i32 11
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
-  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 25
-  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 26
+  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 20
   %spin = load i64, ptr %spin.p
   br label %look
 look:
@@ -541,9 +549,9 @@ entry:
   %open.p = getelementptr %Pool, ptr %pool, i32 0, i32 0
   %parked.p = getelementptr %Pool, ptr %pool, i32 0, i32 13
   %quit.p = getelementptr %Pool, ptr %pool, i32 0, i32 14
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
-  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 24
-  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 19
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 25
+  %spin.p = getelementptr %Pool, ptr %pool, i32 0, i32 20
   %spin = load i64, ptr %spin.p
   br label %look
 look:
@@ -576,6 +584,7 @@ doze:
 awake:
   %r = atomicrmw sub ptr %parked.p, i64 1 seq_cst
   %u = call i32 @pthread_mutex_unlock(ptr %mutex)
+  call void @leave_caller(ptr %pool)
   br label %look
 work:
   ret i1 false
@@ -583,11 +592,20 @@ end:
   ret i1 true
 }
 
+; Away from the CPU of the caller who woke this worker. Linux may wake a worker there while another CPU idles, and then does so again and again:
+; 17 us instead of 5 for each launch, as each waits for the other to go to sleep.
+define internal void @leave_caller(ptr %pool) {
+  %cpu.p = getelementptr %Pool, ptr %pool, i32 0, i32 15
+  %cpu = load atomic i64, ptr %cpu.p monotonic, align 8
+  call void @leave(i64 %cpu)
+  ret void
+}
+
 ; Wake `count` workers.
 define internal void @wake(ptr %pool, i64 %count) {
 entry:
-  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 23
-  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %mutex = getelementptr %Pool, ptr %pool, i32 0, i32 24
+  %cond = getelementptr %Pool, ptr %pool, i32 0, i32 25
   %l = call i32 @pthread_mutex_lock(ptr %mutex)
   %u = call i32 @pthread_mutex_unlock(ptr %mutex)
   br label %next
@@ -658,7 +676,7 @@ none:
   ret ptr %pool
 search:
   %i = phi i64 [ 0, %sane ], [ %i1, %next ]
-  %place = getelementptr %Pool, ptr %pool, i32 0, i32 26, i64 %i
+  %place = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %i
   %there = load atomic i64, ptr %place monotonic, align 8
   %vacant = icmp eq i64 %there, 0
   br i1 %vacant, label %next, label %grab
@@ -727,13 +745,13 @@ entry:
   br i1 %nothing, label %done, label %weigh
 weigh:
   %size = load i64, ptr %block
-  %keep.p = getelementptr %Pool, ptr %pool, i32 0, i32 20
+  %keep.p = getelementptr %Pool, ptr %pool, i32 0, i32 21
   %keep = load i64, ptr %keep.p
   %big = icmp ugt i64 %size, %keep
   br i1 %big, label %release, label %search
 search:
   %i = phi i64 [ 0, %weigh ], [ %i1, %next ]
-  %place = getelementptr %Pool, ptr %pool, i32 0, i32 26, i64 %i
+  %place = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %i
   %bits = ptrtoint ptr %block to i64
   %swap = cmpxchg ptr %place, i64 0, i64 %bits acq_rel monotonic
   %kept = extractvalue { i64, i1 } %swap, 1
@@ -755,7 +773,7 @@ entry:
   br label %next
 next:
   %i = phi i64 [ 0, %entry ], [ %i1, %next ]
-  %place = getelementptr %Pool, ptr %pool, i32 0, i32 26, i64 %i
+  %place = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %i
   %bits = atomicrmw xchg ptr %place, i64 0 acq_rel
   %block = inttoptr i64 %bits to ptr
   call void @free(ptr %block)
@@ -769,7 +787,7 @@ done:
 ; For observers: out[0] workers, [1] parked, [2] launches spread over the pool, [3] bytes of kept scratch (approximate while launches run).
 define void @svod_pool_stats(ptr %pool, ptr %out) {
 entry:
-  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
+  %started.p = getelementptr %Pool, ptr %pool, i32 0, i32 18
   %started = load i64, ptr %started.p
   %none = icmp eq i64 %started, 0
   %less = sub i64 %started, 1
@@ -779,7 +797,7 @@ entry:
   %parked = load atomic i64, ptr %parked.p monotonic, align 8
   %out1 = getelementptr i64, ptr %out, i64 1
   store i64 %parked, ptr %out1
-  %launches.p = getelementptr %Pool, ptr %pool, i32 0, i32 21
+  %launches.p = getelementptr %Pool, ptr %pool, i32 0, i32 22
   %launches = load i64, ptr %launches.p
   %out2 = getelementptr i64, ptr %out, i64 2
   store i64 %launches, ptr %out2
@@ -787,7 +805,7 @@ entry:
 next: ; each block is taken out to be read, so that nobody frees it meanwhile
   %i = phi i64 [ 0, %entry ], [ %i1, %back ]
   %sum = phi i64 [ 0, %entry ], [ %sum1, %back ]
-  %place = getelementptr %Pool, ptr %pool, i32 0, i32 26, i64 %i
+  %place = getelementptr %Pool, ptr %pool, i32 0, i32 27, i64 %i
   %bits = atomicrmw xchg ptr %place, i64 0 acq_rel
   %vacant = icmp eq i64 %bits, 0
   br i1 %vacant, label %back, label %read

@@ -55,7 +55,8 @@ def _neutral(o: Op, dtype: DType) -> ConstArg | None:
 
 @rule(op(*ASSOCIATIVE, Op.SUB, Op.FDIV, Op.IDIV, Op.FLOORDIV, Op.SHL, Op.SHR, src=[x, lit_("e")], name="u"), example=(A * 1.0, A))
 def drop_neutral(u: UOp, x: UOp, e: UOp) -> UOp | None:
-    """x ∘ e == x for the neutral e on the right: x+0, x-0, x*1, x/1, x//1, x|0, x^0, x & ~0, max(x, least), x<<0. Floats: x + -0.0, x - 0.0."""
+    """x ∘ e == x for the neutral e on the right: x+0, x-0, x*1, x/1, x//1, x|0, x^0, x & ~0, max(x, least), x<<0. The neutral float of +
+    is -0.0, that of - is 0.0."""
     e = e.src[0] if e.op is Op.BROADCAST else e
     return x if e.op is Op.CONST and e.arg == _neutral(u.op, e.dtype) else None
 
@@ -92,7 +93,7 @@ def merge_same(x: UOp) -> UOp | None:
 
 # --- negation and absolute value -------------------------------------------------------------------------------------------------
 
-@rule(-(-x), example=(-(-A), A))
+@rule(-op(Op.NEG, src=[x]), example=(UOp(Op.NEG, (-A,)), A))
 def drop_double_negation(x: UOp) -> UOp | None:
     """-(-x) == x. Always: integers wrap twice, floats flip the sign bit twice."""
     return x
@@ -157,7 +158,7 @@ _SUM = (Op.ADD, Op.SUB)
 @rule(op(*_SUM, src=[op(*_SUM, src=[int_("x"), const("d")], name="inner"), const("e")], name="u"), example=((K - 3) + 10, K + 7))
 def join_differences(u: UOp, inner: UOp, x: UOp, d: UOp, e: UOp) -> UOp | None:
     """(x ± d) ± e == x + k or x - k with k = ±d ± e. Fixed-width integers, modulo 2**bits; the form with the smaller literal."""
-    if u.op is Op.ADD and inner.op is Op.ADD or u.dtype is dtypes.index:
+    if u.op is inner.op is Op.ADD or u.dtype is dtypes.index:
         return None
     k = (d.arg.value if inner.op is Op.ADD else -d.arg.value) + (e.arg.value if u.op is Op.ADD else -e.arg.value)
     size = 1 << u.dtype.bits
@@ -225,16 +226,10 @@ def _canonical(a: UOp, b: UOp) -> bool:
     last = a.src[1] if a.op is Op.ADD else a
     if b.op is Op.ADD or last.op is Op.CONST:
         return False
-    core = split(b)[0]
-    return core.op not in _DIVISIONS and precedes(split(last)[0], core) or (core.op in _DIVISIONS and _stays(last, core, a, b))
-
-
-def _stays(last: UOp, core: UOp, a: UOp, b: UOp) -> bool:
+    core, k = split(b)
     if not precedes(split(last)[0], core):
         return False
-    terms = linear(a)[0]
-    terms[core] = split(b)[1]
-    return not _rejoin(terms)
+    return core.op not in _DIVISIONS or not _rejoin({**linear(a)[0], core: k})
 
 
 def _rejoin(terms: Terms) -> bool:

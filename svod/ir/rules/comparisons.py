@@ -15,7 +15,7 @@ from svod.ir.effects import may_drop
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.pattern import RuleSet, any_, bool_, const, index_, op, rule
 from svod.ir.rules.constants import filled, literal
-from svod.ir.rules.samples import A, B, I, J, K, M, N, P, X, Y, c
+from svod.ir.rules.samples import A, B, I, J, K, M, P, X, Y, c
 from svod.ir.uop import UOp
 
 x, y = any_("x"), any_("y")
@@ -30,7 +30,7 @@ def decide_comparison(u: UOp, x: UOp, y: UOp) -> UOp | None:
     return filled(bool(lo), u) if lo == hi and may_drop(x, y) else None
 
 
-@rule(op(*COMPARISONS, src=[x, x], name="u"), example=(K <= K, c(True, dtypes.bool)))
+@rule(op(*COMPARISONS, src=[x, x], name="u"), example=(UOp(Op.CMPLE, (K, K)), c(True, dtypes.bool)))
 def compare_same(u: UOp, x: UOp) -> UOp | None:
     """x < x is false; x <= x, x == x are true and x != x is false but for floats (NaN)."""
     if not may_drop(x):
@@ -80,7 +80,7 @@ def less_equal_as_less(a: UOp, b: UOp) -> UOp | None:
 def order_less(u: UOp, a: UOp, b: UOp) -> UOp | None:
     """a < b with all terms that are positive in a - b on the left, the others on the right, divided by their common factor; the constant
     is rounded so that the same integers satisfy it. Index."""
-    if a.op is Op.CONST and not _compound(b) or b.op is Op.CONST and not _compound(a):
+    if (a.op is Op.CONST and not _compound(b)) or (b.op is Op.CONST and not _compound(a)):
         return None
     terms, k = _difference(a, b)
     if not terms:
@@ -104,7 +104,7 @@ def order_equal(u: UOp, a: UOp, b: UOp) -> UOp | None:
 
 
 def _compound(u: UOp) -> bool:
-    return u.op in (Op.ADD, Op.MUL, Op.FLOORDIV)
+    return u.op is Op.ADD or u.op is Op.MUL
 
 
 def _difference(a: UOp, b: UOp) -> tuple[Terms, int]:
@@ -121,7 +121,7 @@ def _reduced(terms: Terms, k: int) -> tuple[Terms, int]:
         if g > 1:
             rest = {t: v for t, v in terms.items() if v % g}
             lo, hi = bounds(rest, k % g)
-            if len(rest) < len(terms) and 0 <= lo and hi < g and may_drop(*rest):
+            if len(rest) < len(terms) and lo >= 0 and hi < g and may_drop(*rest):
                 return {t: v // g for t, v in terms.items() if v % g == 0}, k // g
     return terms, k
 
@@ -145,18 +145,17 @@ def _changed(u: UOp, out: UOp | None, a: UOp, b: UOp) -> UOp | None:
 @rule(op(Op.FLOORDIV, src=[index_("a"), const("d")]) < const("k"), example=(X // 8 < 3, X < 24))
 def less_than_quotient(a: UOp, d: UOp, k: UOp) -> UOp | None:
     """a // d < k == a < k * d. Index, d > 0."""
-    return a < build({}, k.arg.value * d.arg.value) if d.arg.value > 0 else None  # type: ignore[operator]
+    return a < limit if d.arg.value > 0 and (limit := build({}, k.arg.value * d.arg.value)) is not None else None
 
 
 @rule(const("k") < op(Op.FLOORDIV, src=[index_("a"), const("d")]), example=(c(3) < X // 8, c(31) < X))
 def quotient_greater(a: UOp, d: UOp, k: UOp) -> UOp | None:
     """k < a // d == k*d + d - 1 < a. Index, d > 0."""
-    return c(k.arg.value * d.arg.value + d.arg.value - 1) < a if d.arg.value > 0 else None
+    limit = build({}, k.arg.value * d.arg.value + d.arg.value - 1)
+    return limit < a if d.arg.value > 0 and limit is not None else None
 
 
 COMPARISON = RuleSet("COMPARISON", (
     compare_same, decide_comparison, compare_bool, less_equal_as_less, less_than_quotient, quotient_greater, order_less, order_equal,
     negate_less, negate_less_equal, negate_equal))
 """Comparisons decided, or put in canonical form."""
-
-_ = N

@@ -1,7 +1,7 @@
 """Constant folding: a pure elementwise op on literals is a literal.
 
-Owns: FOLDING, `fold`, `literal`, `filled`. Must not know the meaning of any op: that is semantics.py, and the folding is exact by construction.
-Invariant: index constants are folded as ideal integers; what does not fit 64 bits stays unfolded.
+Owns: FOLDING, `fold`, `literal`, `filled`. Must not know what an op means to the dtypes of memory: that is semantics.py.
+Invariant: exact by construction. Index constants are folded as ideal integers; what does not fit 64 bits stays unfolded.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from svod.ir.rules.samples import c
 from svod.ir.semantics import literal as stored
 from svod.ir.semantics import meaning
 from svod.ir.uop import UOp
+
 
 def _idiv(a: int, b: int) -> int:
     return (abs(a) // abs(b) if (a < 0) == (b < 0) else -(abs(a) // abs(b))) if b else 0

@@ -1,7 +1,7 @@
 """A LINEAR program as one LLVM module: a function for each phase, and `entry`, which the CPU runtime calls.
 
 Owns: the CPU kernel ABI (see docs/cpu-abi.md), memory layout of scratch, function attributes. Must not know llvmlite.
-Invariant: the module exports `entry` and nothing else; its text depends only on the arguments.
+Invariant: the module exports `entry` (and `reach`) and nothing else; its text depends only on the arguments.
 """
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from svod.ir.args import BarrierScope
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.llvm.function import Body
+from svod.renderers.llvm.reach import render_reach
 from svod.renderers.llvm.types import value_type
 from svod.target.abi import CORE_ID, Metadata, Param
 
@@ -29,15 +30,18 @@ class Rendered:
     private_bytes: int
 
 
-def render_module(linear: UOp, meta: Metadata, name: str, vector_bits: int) -> Rendered:
-    """The LLVM text of `linear`. UnsupportedError for ops that have no form here."""
+def render_module(linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None) -> Rendered:
+    """The LLVM text of `linear`. With `reach`, also a function that evaluates those expressions. UnsupportedError for ops without a form."""
     phases = _phases(linear)
     shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
     private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
     declarations: set[str] = set()
     functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations) for i, p in enumerate(phases)]
     parts = [f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
-             *functions, _entry(name, len(phases), meta), *sorted(declarations), _attributes(vector_bits)]
+             *functions, _entry(name, len(phases), meta)]
+    if reach is not None:
+        parts.append(render_reach(reach, meta, declarations))
+    parts += [*sorted(declarations), _attributes(vector_bits)]
     return Rendered("\n".join(parts) + "\n", len(phases), shared_bytes, private_bytes)
 
 

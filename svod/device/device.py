@@ -1,0 +1,248 @@
+"""Device: the composition of a target, an allocator, (renderer, compiler) pairs and a runtime; and the road from a graph to a Program.
+
+Owns: `Device`, its default, the compilation caches. Must not know any particular device.
+Invariant: a Program is made once for a kernel, configuration, target and compiler; threads asking for the same one wait for it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from svod.codegen.schedule import Opt
+from svod.config import settings
+from svod.device.allocator import Allocator
+from svod.device.buffer import set_device_resolver
+from svod.device.cache import DiskCache
+from svod.device.entry import join_key
+from svod.device.memo import MemoryCache
+from svod.device.program import Program
+from svod.device.registry import DeviceInfo, base_key, list_devices, open_device
+from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
+from svod.dtype import DType
+from svod.errors import DeviceUnavailable, GraphError, SpecError
+from svod.ir.args import KernelInfo
+from svod.ir.digest import digest
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
+from svod.target import Target
+from svod.version import __version__
+
+PROGRAMS_KEPT = 4096
+"""Programs kept in memory, least recently used ones go."""
+ABI = 1
+"""Changes whenever compiled code of an older svod could not be called by this one."""
+
+
+class Renderer(Protocol):
+    """Graph in, text out."""
+
+    target: Target
+
+    def render(self, ast: UOp, name: str | None = None) -> ProgramSpec:
+        """The source of a kernel and everything a launch needs to know."""
+
+    @property
+    def decompositor(self) -> dict[str, str]:
+        """Ops the target lacks, and how each is rewritten."""
+
+
+class Compiler(Protocol):
+    """Text in, something loadable out."""
+
+    cache_key: str
+    """Compiler, version, flags, target and features."""
+
+    def compile(self, spec: ProgramSpec) -> CompiledSpec:
+        """CompileError if the source is refused."""
+
+
+class Runtime(Protocol):
+    """Makes compiled kernels callable."""
+
+    def __call__(self, compiled: CompiledSpec) -> Program:
+        """Loads `compiled`."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use machine code from the cache and give back more."""
+
+    name: str
+    target: Target
+    allocator: Allocator | None
+    pairs: tuple[tuple[Renderer, Compiler], ...]
+    runtime: Runtime | None
+    load: Callable[[CompiledSpec, bytes | None], tuple[Program, bytes | None]] | None = None
+    close: Callable[[], None] | None = None
+
+
+_scope: ContextVar[str | None] = ContextVar("svod_default_device", default=None)
+_chosen: list[str] = []
+
+
+class _DeviceType(type):
+    """Gives the class its DEFAULT."""
+
+    @property
+    def DEFAULT(cls) -> str:
+        """Name of the default device: a `with` scope, else set_default, else the environment's DEVICE, else CPU."""
+        return _scope.get() or (_chosen[-1] if _chosen else settings().device or "CPU")
+
+
+class Device(metaclass=_DeviceType):
+    """`Device("CPU")`, `Device("CUDA:1")`: an open device; the same name gives the same object. `with device:` makes it the default."""
+
+    backend: Backend
+    _programs: MemoryCache[str, Program]
+    _tokens: list[Any]
+
+    def __new__(cls, name: str | None = None) -> Device:
+        opened = open_device(name or cls.DEFAULT)
+        if not isinstance(opened, Device):
+            raise DeviceUnavailable(f"the probe of {name!r} opened {type(opened).__name__}, not a Device", hint="make it with Device.of(backend)")
+        return opened
+
+    @classmethod
+    def of(cls, backend: Backend) -> Device:
+        """The device made of `backend`: what probes return."""
+        self = object.__new__(cls)
+        self.backend, self._programs, self._tokens = backend, MemoryCache(PROGRAMS_KEPT), []
+        return self
+
+    @staticmethod
+    def set_default(name: str) -> None:
+        """Makes the device of this name the process's default. DeviceUnavailable if it cannot be opened."""
+        open_device(name)
+        _chosen[:] = [name]
+
+    @staticmethod
+    @contextmanager
+    def default(name: str) -> Iterator[Device]:
+        """`with Device.default("INTERP"):` makes it the default in this scope."""
+        token = _scope.set(name)
+        try:
+            yield Device(name)
+        finally:
+            _scope.reset(token)
+
+    @staticmethod
+    def offline(name: str, arch: str = "") -> Device:
+        """A device that renders and compiles for `arch` without the hardware; it cannot run anything."""
+        return open_device(name, offline=arch or "generic")  # type: ignore[return-value]
+
+    # ---- what it is ---------------------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        return self.backend.name
+
+    @property
+    def base_key(self) -> str:
+        """The name without its number: compiled code is shared by devices of one architecture."""
+        return base_key(self.name)
+
+    @property
+    def target(self) -> Target:
+        return self.backend.target
+
+    @property
+    def allocator(self) -> Allocator:
+        if self.backend.allocator is None:
+            raise DeviceUnavailable(f"{self.name} is offline: it has no memory", hint="open the device itself")
+        return self.backend.allocator
+
+    @property
+    def renderer(self) -> Renderer:
+        return self.backend.pairs[0][0]
+
+    @property
+    def compiler(self) -> Compiler:
+        return self.backend.pairs[0][1]
+
+    @property
+    def runtime(self) -> Runtime:
+        if self.backend.runtime is None:
+            raise DeviceUnavailable(f"{self.name} is offline: it renders and compiles, and runs nothing", hint="open the device itself")
+        return self.backend.runtime
+
+    def memory_stats(self) -> Any:
+        """What the allocator holds, see MemoryStats."""
+        return self.allocator.stats()  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+    def __enter__(self) -> Device:
+        self._tokens.append(_scope.set(self.name))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _scope.reset(self._tokens.pop())
+
+    # ---- from a graph to a program --------------------------------------------------------------------------------
+    def compile(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt] | None = None) -> Program:
+        """The Program of a kernel graph (a SINK, or a LINEAR program). `opts` replaces the schedule; None lets the strategy choose.
+
+        Raises GraphError, ScheduleError, UnsupportedError or CompileError.
+        """
+        kernel = _prepared(ast, name, opts)
+        key = self._key(kernel)
+        return self._programs.get_or_make(key, lambda: self._make(kernel, key))
+
+    def _key(self, kernel: UOp) -> str:
+        return join_key({"svod": __version__, "abi": str(ABI), "device": self.base_key, "target": self.target.key(), "compiler": self.compiler.cache_key,
+                         "config": settings().config.key(), "kernel": digest(kernel)})
+
+    def _make(self, kernel: UOp, key: str) -> Program:
+        load = self.backend.load
+        if load is None:
+            return self.runtime(self.compiler.compile(self.renderer.render(kernel)))
+        disk = disk_cache()
+        if disk is not None and (payload := disk.get(key)) is not None:
+            try:
+                compiled, stored = from_payload(payload)
+                return load(replace(compiled, ast=kernel), stored)[0]
+            except SpecError:
+                pass  # written by something else, or damaged in a way the checksum cannot see: compile
+        compiled = self.compiler.compile(self.renderer.render(kernel))
+        program, machine_code = load(compiled, None)
+        if disk is not None:
+            disk.put(key, to_payload(compiled, machine_code or b""))
+        return program
+
+
+_disks: MemoryCache[str, DiskCache] = MemoryCache(8)
+
+
+def disk_cache() -> DiskCache | None:
+    """The disk cache the settings ask for."""
+    chosen = settings().cache
+    if not chosen.enabled:
+        return None
+    return _disks.get_or_make(f"{chosen.path}:{chosen.max_bytes}", lambda: DiskCache(chosen.path, chosen.max_bytes))
+
+
+def _prepared(ast: UOp, name: str | None, opts: Sequence[Opt] | None) -> UOp:
+    if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR):
+        what = f"a {ast.op.name}" if isinstance(ast, UOp) else f"{type(ast).__name__}"
+        raise GraphError(f"compile takes a SINK, got {what}", hint="wrap the stores: UOp.sink(out[i].store(x))")
+    if ast.op is Op.LINEAR or (name is None and opts is None and ast.arg.name):
+        return ast
+    chosen = ast.arg.opts if opts is None else tuple(opts)
+    return ast.replace(arg=KernelInfo(name or ast.arg.name or "kernel", chosen))
+
+
+def devices() -> list[DeviceInfo]:
+    """Every device svod knows: there or not, why not, and what to install."""
+    return list_devices()
+
+
+def buffer(size: int, dtype: DType, device: str | None = None) -> Any:
+    """A Buffer of `size` elements on `device` (default: the default device)."""
+    from svod.device.buffer import Buffer
+    return Buffer(Device(device), size, dtype)
+
+
+set_device_resolver(lambda name: Device(name))

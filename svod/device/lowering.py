@@ -1,0 +1,39 @@
+"""The front half every device shares: a kernel graph through the pipeline, with what a launch will need of it.
+
+Owns: `lowered`. Must not know renderers. Invariant: the same kernel, target and configuration give the same result.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svod.codegen.pipeline import Context, Listener, lower
+from svod.codegen.reach import aliases, elements, work
+from svod.config import Config, settings
+from svod.dtype import dtypes
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
+from svod.target import Target
+from svod.target.abi import Metadata, describe
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A linear program, its metadata, and expressions over its variables: least elements of each buffer, work in ns."""
+
+    linear: UOp
+    meta: Metadata
+    reach: tuple[UOp, ...]
+    work: UOp
+    aliases: tuple[tuple[int, frozenset[int]], ...]
+
+
+def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: Listener | None = None) -> Lowered:
+    """Runs the pipeline on a SINK; a LINEAR program is taken as it is, with nothing known about its reach."""
+    zero = UOp.const(0, dtypes.index)
+    if ast.op is Op.LINEAR:
+        meta = describe(ast)
+        return Lowered(ast, meta, (zero,) * len(meta.buffers), zero, ())
+    linear = lower(ast, Context(target, config or settings().config), listen=listen)
+    meta = describe(linear)
+    known = elements(ast)
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), tuple(sorted(aliases(ast).items())))

@@ -1,0 +1,113 @@
+"""A loaded kernel and its checked call.
+
+Owns: `Program.execute` and the diagnosing path behind it. Must not know how kernels are made.
+Invariant: whatever is wrong with a call is reported before anything is written. Stateless: any number of threads may execute one program.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values
+from svod.device.launch import LaunchDims, check_limits, compile_exprs, override_sizes
+from svod.device.specs import CompiledSpec
+from svod.errors import LaunchError
+from svod.target import Limits
+from svod.target.abi import Param
+
+
+class Runner(Protocol):
+    """What a device does with checked arguments."""
+
+    def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
+        """Runs the kernel and waits."""
+
+    def fast(self) -> Callable[..., bool] | None:
+        """`fast(*buffers, *values) -> bool`: ran, or did nothing because something is not plain; None if there is no such way."""
+
+    def asm(self) -> str:
+        """The machine code as text, or what comes closest."""
+
+
+class Program:
+    """An executable kernel. `program.execute(buffers, vals)`, or `program(a, b, c, n=16)`."""
+
+    def __init__(self, spec: CompiledSpec, runner: Runner, limits: Limits) -> None:
+        self.compiled, self.limits = spec, limits
+        self._runner = runner
+        self._fast = runner.fast()
+        meta = spec.meta
+        self._scalars = tuple(ScalarArg(p.name, p.min, p.max, p.dtype) for p in meta.scalars)
+        self._buffers = meta.buffers
+        self._sizes = compile_exprs((*meta.global_size, *(meta.local_size or ())), meta.vars, spec.name)
+        self._reach = compile_exprs(spec.reach, meta.vars, spec.name) if spec.reach else None
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return self.compiled.name
+
+    @property
+    def source(self) -> str:
+        """The rendered text the kernel was compiled from."""
+        return self.compiled.src or ""
+
+    @property
+    def asm(self) -> str:
+        """The assembly of the kernel."""
+        return self._runner.asm()
+
+    @property
+    def var_names(self) -> tuple[str, ...]:
+        """Names of the values, in the order `execute` takes them."""
+        return self.compiled.var_names
+
+    def __repr__(self) -> str:
+        args = ", ".join([*(f"{p.name}: {p.dtype}*" for p in self._buffers), *(f"{s.name}: {s.dtype}" for s in self._scalars)])
+        return f"Program {self.name}({args})"
+
+    def execute(self, buffers: Sequence[object], vals: Sequence[int | float] | Mapping[str, int | float] = (), *,
+                global_size: Sequence[int] | None = None, local_size: Sequence[int] | None = None, stream: object = None, wait: bool = True) -> None:
+        """Runs the kernel on `buffers` (svod Buffers, NumPy arrays, DLPack or buffer-protocol objects) and scalar `vals`, and waits.
+
+        `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Raises ArgumentError or LaunchError
+        before anything is written.
+        """
+        if self._fast is not None and global_size is None and local_size is None and stream is None and type(vals) in _PLAIN and self._fast(*buffers, *vals):
+            return
+        self._checked(buffers, vals, (global_size, local_size), stream)
+
+    def __call__(self, *buffers: object, **vals: int | float) -> None:
+        """`program(out, a, b, n=16)`: buffers by position, scalars by name."""
+        self.execute(buffers, vals)
+
+    def _checked(self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object) -> None:
+        if stream is not None:
+            raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {stream!r} was given", hint="leave stream out")
+        values = check_values(self.name, self._scalars, vals)
+        dims = self.launch_dims(values, *sizes)
+        views = check_buffers(self.name, self._needs(values), list(buffers))
+        if not dims.empty:
+            self._runner.run(views, values, dims)
+
+    def launch_dims(self, values: Sequence[int | float], global_size: Sequence[int] | None = None,
+                    local_size: Sequence[int] | None = None) -> LaunchDims:
+        """The dimensions of a launch with these values, checked against the device's limits."""
+        flat = self._sizes([int(v) if isinstance(v, int) else 0 for v in values])
+        derived = LaunchDims(flat[:3], flat[3:6] if len(flat) == 6 else None)
+        dims = override_sizes(derived, global_size, local_size, self.name)
+        check_limits(dims, self.limits, self.name)
+        return dims
+
+    def _needs(self, values: Sequence[int | float]) -> list[BufferArg]:
+        least = self._reach([int(v) if isinstance(v, int) else 0 for v in values]) if self._reach is not None else (0,) * len(self._buffers)
+        aliases = self.compiled.aliases
+        return [self._need(p, n, aliases) for p, n in zip(self._buffers, least, strict=True)]
+
+    def _need(self, p: Param, least: int, aliases: Mapping[int, frozenset[int]]) -> BufferArg:
+        place = {q.slot: i for i, q in enumerate(self._buffers)}
+        allowed = frozenset(place[s] for s in aliases.get(p.slot, frozenset()) if s in place)
+        return BufferArg(p.name, p.dtype, max(0, least), p.writes, allowed)
+
+
+_PLAIN = (list, tuple)
