@@ -6,6 +6,7 @@ Invariant: after `normalize` every effect of the SINK is closed, and effects tha
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from svod.dtype import PtrDType
 from svod.ir.ops import Op
@@ -44,6 +45,30 @@ def effects_of(u: UOp) -> tuple[UOp, ...]:
 def normalize(sink: UOp) -> UOp:
     """The SINK with every effect closed over its free ranges; effects of one outer RANGE share the loop."""
     return sink.replace(src=tuple(_close([e for s in sink.src for e in effects_of(s)], frozenset())))
+
+
+def separate_axes(sink: UOp) -> UOp:
+    """Gives a loop of its own to each group of REDUCEs that closes a range which is also closed by an END, or by REDUCEs it waits for."""
+    used = max((r.arg.path[0] for r in sink.find(Op.RANGE)), default=0)
+    ended = {r for u in sink.find(Op.END) for r in u.src[1:]}
+    level: dict[UOp, int] = {}
+    fresh: dict[tuple[UOp, int], UOp] = {}
+    new: dict[UOp, UOp] = {}
+    for u in sink.toposort():
+        level[u] = max((level[s] for s in u.src), default=0) + (u.op is Op.REDUCE)
+        src = tuple([new[s] for s in u.src])
+        v = u if src == u.src else u.replace(src=src)
+        if u.op is Op.REDUCE:
+            for r in u.src[1:]:
+                key = (r, level[u])
+                if key not in fresh:
+                    taken = r in ended or any(k[0] is r for k in fresh)
+                    used += taken
+                    fresh[key] = r.replace(arg=replace(r.arg, path=(used,))) if taken else r
+                if fresh[key] is not r:
+                    v = v.substitute({r: fresh[key]})
+        new[u] = v
+    return new[sink]
 
 
 def _close(effects: list[UOp], outer: frozenset[UOp]) -> list[UOp]:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svod.codegen.apply import apply_opts
-from svod.codegen.closers import normalize, reopen
+from svod.codegen.closers import normalize, reopen, separate_axes
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
 from svod.codegen.strategy import default_opts
+from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
 from svod.errors import ConfigError
 from svod.ir.args import KernelInfo
@@ -84,7 +85,7 @@ def reclose(sink: UOp) -> UOp:
 
 PIPELINE: tuple[Stage, ...] = (
     Stage("check-kernel", "a malformed graph is reported in the user's terms, before anything is changed", _check_kernel),
-    Stage("close-loops", "every effect gets the loops it runs in; effects of one axis share its loop", lambda s, c: normalize(s)),
+    Stage("close-loops", "every effect gets the loops it runs in; effects of one axis share its loop", lambda s, c: separate_axes(normalize(s))),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
     Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply),
@@ -94,6 +95,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("expand-axes", "marked axes become lanes, accumulators and copies of bodies", lambda s, c: expand(s)),
     Stage("lower-reductions", "reductions become accumulators; those over the same loop share it", _lower),
     Stage("simplify-expanded", "copies share addresses; ramps and gates take their final form", _simplify),
+    Stage("transpose-blocks", "blocks of strided loads become row loads and shuffles", lambda s, c: transpose_blocks(s)),
     Stage("decompose-ops", "what the target lacks is rewritten into what it has, or refused by name", _decompose),
     Stage("linearize", "every node gets its place: invariant code leaves loops, effects stay in order", lambda s, c: linearize(s), LINEAR),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_memory, pointer, reach, stride, trip, trips
+from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_memory, pointer, reach, step, stride, trip, trips
 from svod.codegen.apply import apply_opts
 from svod.codegen.closers import axes, effects_of
 from svod.codegen.schedule import Opt, OptKind, Path, Tail
@@ -217,6 +217,8 @@ class Planner:
         tile = self.tile(c, info, ranges, lanes)
         if tile is not None:
             copies = tile[2]
+        elif (across := self.across(c, info, ranges, lanes)) is not None:
+            plan.tile, copies = (across.arg.path, lanes), 1
         if extent is not None:
             copies = max(1, min(copies, (extent + lanes - 1) // lanes))
         spec = Lanes(c.arg.path, lanes, copies, reduced=False)
@@ -239,6 +241,15 @@ class Planner:
                 if any(stride(a, m) == 0 and stride(a, c) != 0 for a in loads) and any(stride(a, c) == 0 for a in loads):
                     return (m, *self.tile_shape(c, m, lanes))
         return None
+
+    @staticmethod
+    def across(c: UOp, info: Reach, ranges: list[UOp], lanes: int) -> UOp | None:
+        """The axis along which a load that is strided in `c` is contiguous: a block of both is transposed in registers."""
+        if lanes & (lanes - 1) or trip(c) < lanes:
+            return None
+        strided = [a for a in info.accesses if a.op is Op.LOAD and len(a.src) == 1 and stride(a, c) not in (-1, 0, 1) and step(a.src[0].src[1], c) is not None]
+        axes_ = [m for m in ranges if m is not c and trip(m) >= lanes and any(stride(a, m) == 1 for a in strided)]
+        return axes_[0] if axes_ else None
 
     def tile_shape(self, c: UOp, m: UOp, lanes: int) -> tuple[int, int]:
         """Rows and registers a row: as square as the accumulators allow, fitted to constant extents."""
@@ -396,13 +407,14 @@ def _lanes(s: Scheduler, x: Lanes) -> None:
     if r is None or x.lanes == 1:
         return
     count = rewrite(r.src[1] - r.src[0], SIMPLIFY)
-    if (extent := constant(count)) is not None and not x.masked:
-        x.copies = max(1, min(x.copies, extent // x.lanes))
+    most = int(interval(count)[1])
+    if not x.masked:
+        x.copies = max(1, min(x.copies, most // x.lanes))
     block = x.lanes * x.copies
     if divides(block, count):
         tail = Tail.EXACT
     else:
-        tail = Tail.MASK if x.masked or (extent is not None and extent < block) else Tail.PEEL
+        tail = Tail.MASK if x.masked or most < block else Tail.PEEL
     s.do(OptKind.SPLIT, x.path, block, tail=tail)
     _registers(s, (*x.path, 1), x)
     rest = (*x.path, 2)

@@ -160,7 +160,7 @@ def _check_buffer(where: str, param: BufferArg, view: HostView, value: object) -
         raise ArgumentError(f"needs contiguous memory, got {given} with gaps or in another order", at=where,
                             hint=f"{fix}; the kernel writes, so copy the result back: x[...] = it" if param.writes else fix)
     if param.writes and not view.writable:
-        raise ArgumentError(f"needs memory that it can write, got read-only {given}", at=where, hint="pass x.copy(), or a bytearray")
+        raise ArgumentError(f"needs memory that it can write, got read-only {given}", at=where, hint="pass np.array(x), which copies")
     if not view.aligned:
         raise ArgumentError(f"needs an address that is a multiple of {param.dtype.itemsize}, got {given} at {view.address:#x}",
                             at=where, hint="pass x.copy()")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from svod import errors
 from svod.dtype.convert import numpy_dtype
 from svod.dtype.dtypes import DType, dtypes
 
+T = TypeVar("T")
 HOST_DEVICE = (1, 0)
 """kDLCPU."""
 _HOST_TYPES = frozenset((1, 3, 11, 13))
@@ -114,12 +116,12 @@ def import_array(source: Producer) -> NDArray[Any]:
 
     BufferError if the memory is not the host's, if the producer refuses, or if the type is one that svod does not have.
     """
-    kind = int(source.__dlpack_device__()[0])
+    kind = _asked(source, lambda: int(source.__dlpack_device__()[0]))
     if kind not in _HOST_TYPES:
         raise errors.BufferError(f"this {type(source).__name__} is in the memory of {_DEVICE_NAMES.get(kind, f'DLPack device {kind}')}, "
                                  "which the host cannot reach", hint="copy it to the host first: x.cpu() in torch, x.get() in CuPy")
-    capsule = _capsule_of(source)
-    tensor, versioned = _tensor_of(capsule), _capsule_name(capsule) == b"dltensor_versioned"
+    capsule, silent = _capsule_of(source)
+    tensor = _tensor_of(capsule)
     code, bits, lanes = tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes
     special = _FROM_CODE.get((code, bits))
     if special is not None:
@@ -129,20 +131,29 @@ def import_array(source: Producer) -> NDArray[Any]:
     except (builtins.BufferError, RuntimeError) as e:
         raise errors.BufferError(f"DLPack elements with type code {code}, {bits} bits, {lanes} lanes cannot be used: {e}",
                                  hint="convert to a type that svod has, for example float32") from e
-    if not versioned and not array.flags.writeable:
+    if silent and not array.flags.writeable:
         array = np.asarray(_Alias(array))
     return array if special is None else array.view(numpy_dtype(special))
 
 
-def _capsule_of(source: Producer) -> object:
-    """Ask for a DLPack 1.0 capsule, and for an older one where the producer does not know the question."""
+def _capsule_of(source: Producer) -> tuple[object, bool]:
+    """A DLPack 1.0 capsule, or an older one. Second: whether the producer is too old to say that memory is read-only.
+
+    Who knows the question for 1.0 and answers with an older capsule all the same (JAX) could have said "writable" and did not.
+    """
     ask: Any = source.__dlpack__
-    try:
+    if _NUMPY_21:
         try:
-            return ask(max_version=(1, 0)) if _NUMPY_21 else ask()
+            return _asked(source, lambda: ask(max_version=(1, 0))), False
         except TypeError:
-            return ask()
-    except (builtins.BufferError, RuntimeError, TypeError, ValueError) as e:
+            pass
+    return _asked(source, ask), True
+
+
+def _asked(source: Producer, question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except (builtins.BufferError, RuntimeError, ValueError) as e:
         raise errors.BufferError(f"{type(source).__name__} does not share its memory: {e}",
                                  hint="in torch: x.detach(), and x.resolve_conj() where needed") from e
 

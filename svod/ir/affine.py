@@ -119,7 +119,10 @@ def rank(u: UOp) -> tuple[tuple[int, ...], int, str]:
 
 
 def fingerprint(u: UOp) -> bytes:
-    """A number that depends on the structure of `u` alone: the same in every process, different for different nodes (64 bits)."""
+    """Told by the structure of `u` alone: the same in every process, different for different nodes (64 bits).
+
+    Not the content hash of digest.py: that one refuses args without a text form, and the order of terms must not fail.
+    """
     if (hit := u.cache.get("fingerprint")) is None:
         for x in u.uncached("fingerprint"):
             text = f"{x.op.name} {x.dtype!r} {x.arg!r}".encode()

@@ -117,6 +117,13 @@ class SpecialArg:
 
 
 @dataclass(frozen=True, slots=True)
+class ShuffleArg:
+    """Which lanes of two vectors of n lanes a SHUFFLE picks: 0 to n-1 from the first, n to 2n-1 from the second."""
+
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KernelInfo:
     """What a SINK says about its kernel."""
 

@@ -88,6 +88,7 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     args.MemArg: lambda a: _fields(id=a.id, size=a.size, name=a.name or None),
     args.RangeArg: lambda a: f"axis={'.'.join(map(str, a.path)) or 'none'}, {a.kind.value}",
     args.SpecialArg: lambda a: f"axis={a.axis}, {a.kind.value}",
+    args.ShuffleArg: lambda a: f"[{', '.join(map(str, a.lanes))}]",
     args.KernelInfo: _kernel,
 }
 
@@ -155,9 +156,11 @@ class _Reader:
             raise self.line.error(f"{text!r} is not a number", token, "numbers are 1, -2.5, 1e-05, inf, nan, true, false") from e
 
     def whole(self, key: str = "") -> int:
-        token = self.take(key, "number")
+        return self.as_whole(self.take(key, "number"))
+
+    def as_whole(self, token: Token) -> int:
         value = self.as_number(token)
-        if not isinstance(value, int):
+        if token.kind != "number" or not isinstance(value, int):
             raise self.line.error(f"expected an integer, found {token.text!r}", token)
         return value
 
@@ -197,10 +200,13 @@ class _Reader:
     def opts(self) -> tuple[Any, ...] | None:
         if "opts" not in self.named:
             return None
-        item = self.item("opts")
+        return tuple(self.opt(i) for i in self.listed("opts"))
+
+    def listed(self, key: str = "") -> tuple[Item, ...]:
+        item = self.item(key)
         if item.inside is None or item.token.text != "[":
-            raise self.line.error(f"expected a list, found {item.token.text!r}", item.token, "opts=[…]")
-        return tuple(self.opt(i) for i in item.inside)
+            raise self.line.error(f"expected a list, found {item.token.text!r}", item.token, "lists are written [1, 2]")
+        return item.inside
 
     def opt(self, item: Item) -> Any:
         token = item.token
@@ -225,6 +231,7 @@ _READ: dict[type, Callable[[_Reader], Any]] = {
     args.MemArg: lambda r: args.MemArg(r.whole("id"), r.whole("size"), r.string("name", "")),
     args.RangeArg: lambda r: args.RangeArg(r.path(), r.word(args.AxisKind)),
     args.SpecialArg: lambda r: args.SpecialArg(r.word(args.SpecialKind), r.whole("axis")),
+    args.ShuffleArg: lambda r: args.ShuffleArg(tuple(r.as_whole(i.token) for i in r.listed())),
     args.KernelInfo: lambda r: args.KernelInfo(r.string("name", ""), r.opts()),
     args.BarrierScope: lambda r: r.word(args.BarrierScope),
     args.AtomicKind: lambda r: r.word(args.AtomicKind),

@@ -74,7 +74,7 @@ class Spec:
 
 
 def verify(root_or_list: UOp | Sequence[UOp], spec: Spec) -> None:
-    """Raises GraphError with clause, node and hint unless every node satisfies `spec`. A list holds the instructions of a LINEAR program."""
+    """Raises GraphError with clause, node and hint unless every node satisfies `spec`. A list is the instructions of a LINEAR program."""
     root = root_or_list if isinstance(root_or_list, UOp) else UOp(Op.LINEAR, tuple(root_or_list))
     for u in nodes(root):
         for c in spec.table[u.op]:

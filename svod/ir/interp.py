@@ -1,26 +1,32 @@
-"""Executes the IR with NumPy: the value of a pure graph, and the run of a linear program on buffers. The definition of both.
+"""Executes the IR with NumPy: the value of a pure graph, and the run of a LINEAR program on buffers. The definition of both.
 
-Owns: order, loops, branches, memory, atomics, phases and cores. Must not know what an op computes (semantics.py), nor devices.
-Invariant: a run touches nothing but the buffers and the memories of the program; an access out of bounds raises before it happens.
+Owns: `evaluate`; launches: arguments and their checks, cores, work items, phases, the memories of a kernel's own.
+Must not know what an op computes (semantics.py) nor what an instruction does (machine.py), nor devices.
+Invariant: a run touches nothing but the buffers stored to; wrong arguments raise before anything is executed, an access out of bounds
+before it happens.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svod.errors import DTypeError, GraphError
-from svod.ir.ops import ELEMENTWISE, Op
+from svod.dtype import PtrDType
+from svod.errors import ArgumentError, DTypeError, GraphError, LaunchError
+from svod.ir.kernel_clauses import CORE_ID
+from svod.ir.machine import Frame, compile_linear, fresh
+from svod.ir.ops import Op
 from svod.ir.scope import free_ranges, nest_order
-from svod.ir.semantics import identity, literal, meaning, storage
+from svod.ir.semantics import PURE, identity, literal, meaning, storage
+from svod.ir.spec import LINEAR, verify
 from svod.ir.uop import UOp
 
 Number = bool | int | float
 Given = NDArray[Any] | Number
-PURE = ELEMENTWISE | {Op.BROADCAST, Op.RAMP, Op.STACK, Op.EXTRACT, Op.LANES}
-"""Ops whose value is a function of the values of their operands."""
 
 
 # --- pure graphs -----------------------------------------------------------------------------------------------------------------
@@ -132,3 +138,109 @@ class _Evaluation:
             self.values.pop(n, None)
         if value is not None:
             self.values[r] = value
+
+
+# --- linear programs -------------------------------------------------------------------------------------------------------------
+
+def run_linear(linear: UOp, buffers: Sequence[NDArray[Any]], values: Mapping[str, int | float] | None = None, cores: int = 1) -> None:
+    """Executes a LINEAR program once, in place; see `Interpreter.run`."""
+    Interpreter(linear).run(buffers, values, cores)
+
+
+class Interpreter:
+    """A LINEAR program ready to be executed with NumPy semantics, any number of times and from any thread.
+
+    Cores run one after the other in each phase, a phase begins when all have finished the one before. A core runs the work items of the
+    grid (ids of kind GLOBAL or DIRECT) one after the other. DEFINE_REG is new in every phase of every work item, DEFINE_LOCAL of every work
+    item, DEFINE_SCRATCH of every run; all start undefined (NaN, all bits set).
+    """
+
+    def __init__(self, linear: UOp, name: str = "") -> None:
+        """Checks and compiles. GraphError if the program violates the spec LINEAR; UnsupportedError for GROUP barriers and LOCAL ids."""
+        verify(linear, LINEAR)
+        self.code = compile_linear(linear, name)
+        self.at = f"kernel {name!r}"
+
+    def run(self, buffers: Sequence[NDArray[Any]], values: Mapping[str, int | float] | None = None, cores: int = 1) -> None:
+        """Executes the program. `buffers[slot]` is a C-contiguous array of the storage dtype of that PARAM, of any shape; `values` are the
+        variables by name. ArgumentError for an unsuitable buffer or an access out of bounds, LaunchError for variables and cores."""
+        launch = self.code.frame.copy()
+        for p, k in self.code.leaves(Op.PARAM):
+            launch[k] = self.buffer(p, buffers)
+        self.set_variables(launch, values or {}, cores)
+        self.set_memories(launch, Op.DEFINE_SCRATCH)
+        made = self.items(launch, cores)
+        items = made if len(self.code.phases) == 1 else list(made)
+        with np.errstate(all="ignore"):
+            for phase in self.code.phases:
+                for item in items:
+                    frame = item.copy()
+                    self.set_memories(frame, Op.DEFINE_REG)
+                    for step in phase:
+                        step(frame)
+
+    def items(self, launch: Frame, cores: int) -> Iterator[Frame]:
+        """The frames of all work items, core after core, with their numbers and local memories."""
+        core_ids = [(k, storage(u.dtype)) for u, k in self.code.leaves(Op.DEFINE_VAR) if u.arg.name == CORE_ID]
+        specials = sorted(self.code.leaves(Op.SPECIAL), key=lambda uk: -uk[0].arg.axis)
+        grid = [range(self.extent(u, launch)) for u, _ in specials]
+        for core, ids in itertools.product(range(cores), itertools.product(*grid)):
+            item = launch.copy()
+            for k, kind in core_ids:
+                item[k] = kind.type(core)
+            for (u, k), i in zip(specials, ids, strict=True):
+                item[k] = storage(u.dtype).type(i)
+            self.set_memories(item, Op.DEFINE_LOCAL)
+            yield item
+
+    def extent(self, special: UOp, launch: Frame) -> int:
+        """How many ids a SPECIAL counts."""
+        known: dict[UOp | str, Given] = {u: launch[k] for u, k in self.code.leaves(Op.DEFINE_VAR) if launch[k] is not None}
+        return int(evaluate(special.src[0], known))
+
+    def set_memories(self, frame: Frame, op: Op) -> None:
+        for u, k in self.code.leaves(op):
+            frame[k] = fresh(u)
+
+    # ---- arguments ---------------------------------------------------------------------------------------------------
+    def buffer(self, p: UOp, buffers: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """The array given for a PARAM, flat."""
+        slot, name, size = p.arg.slot, p.arg.name, p.arg.size
+        what = f"buffer {name!r} (slot {slot})"
+        if slot >= len(buffers):
+            raise ArgumentError(f"{what} is missing: {len(buffers)} buffers were given", at=self.at)
+        array = buffers[slot]
+        kind = storage(p.dtype.base if isinstance(p.dtype, PtrDType) else p.dtype)
+        if not isinstance(array, np.ndarray) or array.dtype != kind:
+            given = getattr(array, "dtype", type(array).__name__)
+            raise ArgumentError(f"{what} is {given}, not {kind}", at=self.at, hint=f"pass a NumPy array of {kind}")
+        if not array.flags.c_contiguous:
+            raise ArgumentError(f"{what} is not contiguous", at=self.at, hint="np.ascontiguousarray makes a copy that is")
+        if size is not None and array.size < size:
+            raise ArgumentError(f"{what} has {array.size} elements, the kernel declares {size}", at=self.at)
+        if p in self.code.written and not array.flags.writeable:
+            raise ArgumentError(f"{what} is written by the kernel, but the array is read-only", at=self.at, hint="pass a copy")
+        return array.reshape(-1)
+
+    def set_variables(self, launch: Frame, values: Mapping[str, int | float], cores: int) -> None:
+        """Puts the variables into a frame, checked; checks the number of cores."""
+        variables = {u.arg.name: (u, k) for u, k in self.code.leaves(Op.DEFINE_VAR)}
+        shares = int(variables.pop(CORE_ID)[0].arg.max) + 1 if CORE_ID in variables else 1
+        if cores != shares:
+            raise LaunchError(f"the program is made for {shares} core{'s' * (shares > 1)}, not {cores}", at=self.at)
+        if unknown := sorted(values.keys() - variables.keys()):
+            known = ", ".join(sorted(variables)) or "none"
+            raise LaunchError(f"no variable is called {unknown[0]!r}", at=self.at, hint=f"the kernel's variables: {known}")
+        for name, (u, k) in variables.items():
+            if name not in values:
+                raise LaunchError(f"variable {name!r} has no value", at=self.at, hint=f"it goes from {u.arg.min} to {u.arg.max}")
+            launch[k] = literal(self.checked(u, values[name]), u.dtype)
+
+    def checked(self, u: UOp, value: Any) -> int | float:
+        """A value given for a variable, as a Python number within its bounds."""
+        number = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(number, int | float) or (isinstance(number, float) and not u.dtype.is_float):
+            raise LaunchError(f"variable {u.arg.name!r} of {u.dtype} cannot be {value!r}", at=self.at)
+        if not (u.arg.min <= number <= u.arg.max or math.isnan(number)):
+            raise LaunchError(f"variable {u.arg.name!r} is {number}, outside [{u.arg.min}, {u.arg.max}]", at=self.at)
+        return number

@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterator
 from svod.dtype import AddrSpace, DType, Kind, PtrDType, dtypes
 from svod.dtype.convert import round_to
 from svod.ir.args import AtomicKind, AxisKind, SpecialKind
-from svod.ir.clause import executed, nodes, clause
-from svod.ir.ops import ELEMENTWISE, MEMORIES, REDUCTIONS, Op
+from svod.ir.clause import clause, executed, nodes
+from svod.ir.ops import MEMORIES, REDUCTIONS, Op
 from svod.ir.scope import free_ranges
-from svod.ir.semantics import reduces
+from svod.ir.semantics import PURE, VECTOR_OPS, reduces
 from svod.ir.uop import UOp
 
 CORE_ID = "core_id"
 """The variable that the launch fills in with the number of the core."""
-VECTOR_OPS = frozenset((Op.BROADCAST, Op.RAMP, Op.STACK, Op.EXTRACT, Op.LANES))
 ROOTS = (Op.SINK, Op.LINEAR)
 EFFECTS = frozenset((Op.STORE, Op.ATOMIC, Op.END, Op.GROUP, Op.BARRIER))
 SPACES = {Op.PARAM: AddrSpace.GLOBAL, Op.DEFINE_LOCAL: AddrSpace.LOCAL, Op.DEFINE_REG: AddrSpace.REG, Op.DEFINE_SCRATCH: AddrSpace.GLOBAL}
-RESERVED = frozenset("""
-    alignas alignof and asm auto bool break case catch char class const constexpr continue default delete do double else enum explicit
-    export extern false float for friend goto if inline int long mutable namespace new not nullptr operator or private protected public
-    register restrict return short signed sizeof static struct switch template this throw true try typedef typename union unsigned using
-    virtual void volatile while xor constant device global half kernel local shared thread threadgroup entry main reach
-""".split())
+RESERVED = frozenset((
+    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const", "constant", "constexpr",
+    "continue", "default", "delete", "device", "do", "double", "else", "entry", "enum", "explicit", "export", "extern", "false",
+    "float", "for", "friend", "global", "goto", "half", "if", "inline", "int", "kernel", "local", "long", "main", "mutable",
+    "namespace", "new", "not", "nullptr", "operator", "or", "private", "protected", "public", "reach", "register", "restrict",
+    "return", "shared", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "thread", "threadgroup",
+    "throw", "true", "try", "typedef", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor"))
 """Keywords of C, C++ and the kernel dialects of C, and the symbols every kernel exports."""
 
 
@@ -60,7 +60,7 @@ def literal_fits(u: UOp) -> str | None:
     return None if t.min <= value <= t.max else f"{value!r} does not fit {t}"
 
 
-@clause(*ELEMENTWISE, *VECTOR_OPS)
+@clause(*PURE)
 def operands_are_values(u: UOp) -> str | None:
     """Arithmetic is done on numbers and bools, not on effects and pointers."""
     bad = next((s for s in u.src if not _is_number(s.dtype)), None)
@@ -80,7 +80,8 @@ def casts_keep_lanes(u: UOp) -> str | None:
 
 @clause(*VECTOR_OPS)
 def vectors_fit(u: UOp) -> str | None:
-    """BROADCAST, RAMP and STACK make a vector of scalars of its dtype (STACK one for each lane); EXTRACT and LANES make one scalar of one."""
+    """BROADCAST, RAMP and STACK make a vector of scalars of its lanes' dtype (STACK one a lane); EXTRACT and LANES make a scalar
+    of one; SHUFFLE picks lanes that two vectors of one dtype have."""
     first, t = u.src[0].dtype, u.dtype
     if u.op in (Op.EXTRACT, Op.LANES):
         if t is not first.scalar:
@@ -88,6 +89,9 @@ def vectors_fit(u: UOp) -> str | None:
         if u.op is Op.LANES:
             return None if u.arg in REDUCTIONS and reduces(u.arg, t) else f"LANES cannot combine {first} by {u.arg.name}"
         return None if 0 <= u.arg < first.lanes else f"{first} has no lane {u.arg}"
+    if u.op is Op.SHUFFLE:
+        fits = u.src[1].dtype is first and first.lanes > 1 and all(0 <= lane < 2 * first.lanes for lane in u.arg.lanes)
+        return None if fits else f"SHUFFLE of {first} and {u.src[1].dtype} by {u.arg.lanes}"
     wanted = t.lanes if u.op is Op.STACK else len(u.src)
     if len(u.src) != wanted or any(s.dtype is not t.scalar for s in u.src):
         return f"{u.op.name} of {', '.join(str(s.dtype) for s in u.src)} is {t}"
@@ -109,7 +113,8 @@ def bind_fits(u: UOp) -> str | None:
     var, value = u.src
     if var.op is not Op.DEFINE_VAR or value.op is not Op.CONST or value.dtype is not var.dtype:
         return f"BIND of {var.op.name} {var.dtype} to {value.op.name} {value.dtype}"
-    return None if var.arg.min <= value.arg.value <= var.arg.max else f"{var.arg.name}={value.arg.value} is outside [{var.arg.min}, {var.arg.max}]"
+    inside = var.arg.min <= value.arg.value <= var.arg.max
+    return None if inside else f"{var.arg.name}={value.arg.value} is outside [{var.arg.min}, {var.arg.max}]"
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------------------
@@ -241,7 +246,7 @@ def _path(r: UOp) -> str:
 @clause(*ROOTS)
 def axes_agree(u: UOp) -> str | None:
     """One axis path is one loop: the same bounds and kind everywhere."""
-    return _agree(u, (Op.RANGE,), lambda r: _path(r), lambda r: f"axis {_path(r)}")
+    return _agree(u, (Op.RANGE,), _path, lambda r: f"axis {_path(r)}")
 
 
 @clause(Op.SPECIAL)
@@ -303,8 +308,8 @@ def names_are_distinct(u: UOp) -> str | None:
 
 @clause(Op.PARAM, Op.DEFINE_VAR, Op.DEFINE_LOCAL, Op.DEFINE_REG, Op.DEFINE_SCRATCH, Op.SINK)
 def names_are_identifiers(u: UOp) -> str | None:
-    """Names are letters, digits and underscores, do not begin with a digit, `__` or `_A`, and are no keyword of C, C++, OpenCL, CUDA or Metal
-    nor `main`, `entry`, `reach`; kernels and memories may have none."""
+    """Names are letters, digits and underscores, do not begin with a digit, `__` or `_A`, and are no keyword of C, C++, OpenCL, CUDA or
+    Metal nor `main`, `entry`, `reach`; kernels and memories may have none."""
     name = u.arg.name
     if not name and u.op not in (Op.PARAM, Op.DEFINE_VAR):
         return None
@@ -343,7 +348,9 @@ def nothing_has_lanes(u: UOp) -> str | None:
 def copied_axes_have_constant_bounds(u: UOp) -> str | None:
     """The iterations of VECTOR, UNROLL and INTERLEAVE axes are written out, so their bounds are literals."""
     copied = u.arg.kind in (AxisKind.VECTOR, AxisKind.UNROLL, AxisKind.INTERLEAVE)
-    return f"the bounds of {u.arg.kind.value} axis {_path(u)} are not literals" if copied and any(s.op is not Op.CONST for s in u.src) else None
+    if not copied or all(s.op is Op.CONST for s in u.src):
+        return None
+    return f"the bounds of {u.arg.kind.value} axis {_path(u)} are not literals"
 
 
 @clause(Op.REDUCE)

@@ -95,6 +95,7 @@ class Op(Enum):
     RAMP = auto()
     STACK = auto()
     EXTRACT = auto()
+    SHUFFLE = auto()
     LANES = auto()
     # memory
     INDEX = auto()
@@ -162,6 +163,10 @@ def _void(src: tuple[UOp, ...], arg: Any) -> DType:
 
 def _index(src: tuple[UOp, ...], arg: Any) -> DType:
     return dtypes.index
+
+
+def _shuffled(src: tuple[UOp, ...], arg: Any) -> DType:
+    return src[0].dtype.vec(len(arg.lanes))
 
 
 def _loaded(src: tuple[UOp, ...], arg: Any) -> DType:
@@ -237,6 +242,7 @@ OPS: dict[Op, OpDef] = {
     Op.RAMP: OpDef((2, 2), None, "The vector base, base + stride, base + 2 stride, …"),
     Op.STACK: OpDef((1, None), None, "The vector of the scalar operands, in lane order."),
     Op.EXTRACT: OpDef((1, 1), None, "Lane number arg of a vector.", arg=int),
+    Op.SHUFFLE: OpDef((2, 2), _shuffled, "The lanes arg picks out of two vectors put one after the other.", arg=args.ShuffleArg),
     Op.LANES: OpDef((1, 1), None, "All lanes of a vector combined by the op in arg, in unspecified order.", arg=Op),
     Op.INDEX: OpDef((2, 3), _same, "Address of element(s): pointer, index, optional condition under which the access happens."),
     Op.LOAD: OpDef((1, 2), _loaded, "Read through an INDEX; the second operand is the value where the gate is false.", Effect.READ),

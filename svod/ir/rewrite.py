@@ -50,39 +50,36 @@ class _Rewriter:
         stack = [root]
         while stack:
             u = stack[-1]
-            if u in done:
+            if u in done or rules in u.cache:
                 stack.pop()
             elif (m := becomes.get(u)) is not None:
-                if (end := done.get(m)) is not None:
-                    done[u] = end
+                if (end := done.get(m)) is not None or rules in m.cache:
+                    done[u] = m if end is None else end
                     stack.pop()
                 elif u in waiting:
                     raise self.endless(u)
                 else:
                     waiting.add(u)
                     stack.append(m)
-            elif rules in u.cache:
-                done[u] = u
-                stack.pop()
-            elif missing := [s for s in u.src if s not in done]:
-                stack.extend(reversed(missing))
+            elif missing := [s for s in u.src if s not in done and rules not in s.cache]:
+                stack += missing[::-1]
             else:
                 self.visit(u)
-        return done[root]
+        return done.get(root, root)
 
     def visit(self, u: UOp) -> None:
-        """One step at a node whose sources are done: note that it is, or what it becomes."""
+        """One step at a node whose sources are done (or noted to be): note that it is, or what it becomes."""
         done = self.done
         for s in u.src:
-            if done[s] is not s:
-                self.becomes[u] = u.replace(src=tuple([done[x] for x in u.src]))
+            if done.get(s, s) is not s:
+                self.becomes[u] = u.replace(src=tuple([done.get(x, x) for x in u.src]))
                 return
         if (m := self.apply(u)) is not None:
             self.becomes[u] = m
-            return
-        done[u] = u
-        if self.note:
+        elif self.note:
             u.cache[self.rules] = True
+        else:
+            done[u] = u
 
     def apply(self, u: UOp) -> UOp | None:
         if not self.note and self.trace is not None and self.trace.spent >= (self.trace.fuel or 0):

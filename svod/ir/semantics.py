@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from svod.dtype import DType, Kind, bitcast_array, convert_array, decode, dtypes, encode, encode_array, numpy_dtype, wrap
 from svod.errors import GraphError
-from svod.ir.ops import COMPARISONS, REDUCTIONS, Op
+from svod.ir.ops import COMPARISONS, ELEMENTWISE, REDUCTIONS, Op
 
 Function = Callable[..., Any]
 """From NumPy arrays or scalars of the operands' storage dtypes to one of the result's. Does not guard against NumPy's warnings."""
@@ -334,6 +334,11 @@ def _extract(dtype: DType, operand: DType, arg: Any) -> Function:
     return lambda x: x[..., arg]
 
 
+def _shuffle(dtype: DType, operand: DType, arg: Any) -> Function:
+    lanes = list(arg.lanes) if dtype.lanes > 1 else arg.lanes[0]
+    return lambda a, b: np.concatenate(np.broadcast_arrays(a, b), axis=-1)[..., lanes]
+
+
 def _lanes(dtype: DType, operand: DType, arg: Any) -> Function:
     if not reduces(arg, operand):
         raise GraphError(f"LANES cannot combine {operand} by {arg.name}")
@@ -342,5 +347,10 @@ def _lanes(dtype: DType, operand: DType, arg: Any) -> Function:
 
 
 _VECTOR: dict[Op, Callable[[DType, DType, Any], Function]] = {
-    Op.BROADCAST: _broadcast, Op.RAMP: _ramp, Op.STACK: _stack, Op.EXTRACT: _extract, Op.LANES: _lanes,
+    Op.BROADCAST: _broadcast, Op.RAMP: _ramp, Op.STACK: _stack, Op.EXTRACT: _extract, Op.SHUFFLE: _shuffle,
+    Op.LANES: _lanes,
 }
+VECTOR_OPS = frozenset(_VECTOR)
+"""Ops that make vectors, or take them apart."""
+PURE = ELEMENTWISE | VECTOR_OPS
+"""Ops whose value is a function of the values of their operands."""

@@ -37,14 +37,14 @@ def to_text(root: UOp) -> str:
 def show(root: UOp) -> str:
     """What print() shows: a LINEAR program in execution order, with its loops and branches indented; of anything else `to_text`.
 
-    Operands of a LINEAR program that are no instructions (leaves, addresses) come first; an AFTER is shown as what it stands for.
+    Operands that are no instructions are shown too, leaves at the top and addresses where they are used; AFTER as what it stands for.
     """
     if root.op is not Op.LINEAR:
         return to_text(root)
-    above = _unlisted(root)
-    name = {u: f"%{i}" for i, u in enumerate(dict.fromkeys([*above, *root.src]))}
+    order = _shown(root)
+    name = {u: f"%{i}" for i, u in enumerate(dict.fromkeys(order))}
     lines, depth = [], 0
-    for u in [*above, *root.src]:
+    for u in order:
         depth = max(0, depth - (u.op in (Op.END, Op.ENDIF)))
         lines.append("  " * depth + _line(u, name[u], [name[s] for s in map(_executed, u.src) if s in name]))
         depth += u.op in (Op.RANGE, Op.IF)
@@ -58,16 +58,17 @@ def _executed(u: UOp) -> UOp:
     return u
 
 
-def _unlisted(linear: UOp) -> list[UOp]:
+def _shown(linear: UOp) -> list[UOp]:
+    """The instructions, with the operands that are not listed among them."""
     listed = set(linear.src)
-    found: dict[UOp, None] = {}
+    leaves: dict[UOp, None] = {}
+    order: list[UOp] = []
     for u in linear.src:
-        for s in map(_executed, u.src):
-            if s.op is Op.INDEX and s not in listed:
-                found.update((x, None) for x in map(_executed, s.src) if x not in listed)
-            if s.op is not Op.GROUP and s not in listed:
-                found[s] = None
-    return list(found)
+        operands = [s for s in map(_executed, u.src) if s not in listed]
+        addresses = [s for s in operands if s.op is Op.INDEX]
+        leaves.update((s, None) for s in [*operands, *(_executed(x) for a in addresses for x in a.src)] if not s.src and s not in listed)
+        order += [*addresses, u]
+    return [*(s for s in leaves if s.op is not Op.GROUP), *order]
 
 
 def _line(u: UOp, name: str, operands: list[str]) -> str:

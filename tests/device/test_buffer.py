@@ -448,6 +448,19 @@ def test_free_while_others_allocate_never_leaks(host: Place, pool: LRUAllocator)
     assert pool.stats().live_blocks == 0
 
 
+def test_a_buffer_freed_while_its_memory_is_on_the_way_gives_it_back() -> None:
+    class Closing(HostAllocator):
+        def alloc(self, nbytes: int, options: AllocOptions = DEFAULT_OPTIONS) -> Block:
+            b.free()
+            return super().alloc(nbytes, options)
+    pool = LRUAllocator(Closing())
+    b = Buffer(Place("HOST", pool), 10, dtypes.u8)
+    with pytest.raises(errors.BufferError, match="freed"):
+        _ = b.address
+    gc.collect()
+    assert (pool.stats().allocs, pool.stats().live_blocks) == (1, 0)
+
+
 # --- finding the device ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.usefixtures("resolver")

@@ -70,6 +70,16 @@ def test_read_only_memory_stays_read_only() -> None:
     assert not dlpack.import_array(Shared(array)).flags.writeable
 
 
+@VERSIONED
+def test_who_could_say_writable_and_does_not_is_taken_for_read_only() -> None:
+    """JAX: it knows the question for 1.0, answers with an older capsule, and its arrays must not change."""
+    class Silent(Shared):
+        def __dlpack__(self, **asked: object) -> object:
+            return dlpack.export(self.array, from_numpy(self.array.dtype))
+    for dtype in (dtypes.f32, dtypes.bf16):
+        assert not dlpack.import_array(Silent(values(dtype))).flags.writeable
+
+
 def test_read_only_memory_is_not_shared_with_who_cannot_be_told() -> None:
     array = values(dtypes.f32)
     array.flags.writeable = False
@@ -121,6 +131,12 @@ def test_a_producer_that_refuses_is_quoted(error: Exception) -> None:
     with pytest.raises(errors.BufferError, match="requires grad") as e:
         dlpack.import_array(Refuses(values(dtypes.f32)))
     assert "detach" in e.value.hint
+
+    class Nowhere(Shared):
+        def __dlpack_device__(self) -> tuple[int, int]:
+            raise error
+    with pytest.raises(errors.BufferError, match="requires grad"):
+        dlpack.import_array(Nowhere(values(dtypes.f32)))
 
 
 @pytest.mark.parametrize(("code", "bits", "lanes"), [(17, 4, 1), (2, 32, 4), (3, 64, 1), (4, 32, 1)])

@@ -17,6 +17,7 @@ import pytest
 
 from svod.dtype import DType, dtypes
 from svod.errors import DTypeError, GraphError
+from svod.ir.args import ShuffleArg
 from svod.ir.ops import BINARY, COMPARISONS, OPS, REDUCTIONS, UNARY, Op
 from svod.ir.semantics import apply, identity, literal, meaning, reduces, storage
 
@@ -447,6 +448,13 @@ def test_ramp_wraps_at_its_width() -> None:
     assert apply(Op.RAMP, dtypes.i8.vec(3), None, np.int8(120), np.int8(7)).tolist() == [120, 127, -122]
 
 
+def test_shuffle_picks_lanes_of_two_vectors() -> None:
+    a, b = np.arange(8).reshape(2, 4), np.arange(8).reshape(2, 4) + 10
+    picked = apply(Op.SHUFFLE, dtypes.i64.vec(3), ShuffleArg((0, 5, 3)), a, b[0])
+    assert picked.tolist() == [[0, 11, 3], [4, 11, 7]]
+    assert apply(Op.SHUFFLE, dtypes.i64, ShuffleArg((6,)), a, b).tolist() == [12, 16]
+
+
 def test_lanes_by_every_reduction() -> None:
     x = np.array([[3, -1, 7, 2], [5, 5, -8, 1]], np.int32)
     want = {Op.ADD: [11, 3], Op.MUL: [-42, -200], Op.MAX: [7, 5], Op.MIN: [-1, -8], Op.AND: [2 & 3 & 7 & -1, 5 & -8 & 1],
@@ -519,7 +527,7 @@ def test_ops_that_are_no_functions_of_values_are_refused(op: Op) -> None:
 
 
 def test_every_pure_op_has_a_meaning() -> None:
-    args: dict[Op, Any] = {Op.EXTRACT: 0, Op.LANES: Op.MAX}
+    args: dict[Op, Any] = {Op.EXTRACT: 0, Op.SHUFFLE: ShuffleArg((0,)), Op.LANES: Op.MAX}
     for op in (o for o in Op if Op.NEG.value <= o.value <= Op.LANES.value):
         dtype = dtypes.i32 if OPS[op].takes in ("int", "bits") else dtypes.f32
         assert callable(meaning(op, dtype, dtype, args.get(op)))

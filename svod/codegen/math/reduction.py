@@ -142,5 +142,6 @@ def _huge(x: UOp, offset: int, fmt: Format) -> Reduced:
     s, l1 = fast_two_sum(s, e1)
     s, l2 = two_sum(s, p2)
     s, low = fast_two_sum(s, l0 + l1 + l2 + y.fma(c3, e2))
-    high, lost = two_product(s, t.two_pi[0])
-    return Reduced(bits(turns), high, s.fma(-t.two_pi[1], low.fma(-t.two_pi[0], -lost)))
+    product, lost = two_product(s, t.two_pi[0])
+    high, low = fast_two_sum(product, s.fma(t.two_pi[1], low.fma(t.two_pi[0], lost)))
+    return Reduced(bits(turns), high, -low)

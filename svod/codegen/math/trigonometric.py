@@ -7,7 +7,7 @@ The coefficients are minimax fits (Remez exchange) made for this module, each ro
 """
 from __future__ import annotations
 
-from svod.codegen.math.blocks import F32, F64, bits, format_of, horner
+from svod.codegen.math.blocks import F32, F64, bits, fast_two_sum, format_of, horner
 from svod.codegen.math.reduction import Reduced, reduce
 from svod.ir.uop import UOp
 
@@ -55,10 +55,11 @@ def cos(x: UOp) -> UOp:
 
 
 def tan(x: UOp) -> UOp:
-    """Tangent of x radians: tan r or -1 / tan r, with the one division shared."""
+    """Tangent of x radians: tan r or -1 / tan r, the latter corrected by what rounding tan r lost."""
     reduced = reduce(x, 0)
     r = reduced.high
     z = r * r
-    t = r + ((r * z).fma(horner(z, _TAN[format_of(r)]), -reduced.low))
-    even = (reduced.turns & 1).eq(0)
-    return even.where(t, -1.0) / even.where(1.0, t)
+    t, lost = fast_two_sum(r, (r * z).fma(horner(z, _TAN[format_of(r)]), -reduced.low))
+    y = -1.0 / t
+    y = lost.fma(y, t.fma(y, 1.0)).fma(y, y)
+    return (reduced.turns & 1).eq(0).where(t, y)

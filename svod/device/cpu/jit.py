@@ -17,13 +17,13 @@ import re
 import struct
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import CDLL
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from itertools import count
+from itertools import count, groupby
 from os import register_at_fork
 from typing import Any
 
@@ -199,19 +199,22 @@ def _optimized(text: str, level: int, passes: Sequence[str]) -> Iterator[tuple[A
 
 
 def _run_passes(module: Any, machine: Any, passes: Sequence[str]) -> None:
-    """A builder and a manager live for one run: LLVM registers passes again on each use of a builder, and aborts on the second of a manager."""
-    for name in passes:
-        options = llvm.create_pipeline_tuning_options(int(name[1]) if name in PIPELINES else 2)
+    """Neighbouring passes share a manager, as each builder that runs leaks 1.6 KB. Neither is used twice: LLVM adds passes to the builder, and aborts."""
+    for name, group in groupby(passes, lambda p: p if p in PIPELINES else ""):
+        options = llvm.create_pipeline_tuning_options(int(name[1:] or 2))
         options.loop_vectorization = options.slp_vectorization = True
         builder = llvm.create_pass_builder(machine, options)
-        if name in PIPELINES:
-            manager = builder.getModulePassManager()
-        else:
-            manager = llvm.create_new_module_pass_manager()
-            if (add := getattr(manager, f"add_{name}_pass", None)) is None:
-                raise ConfigError(f"llvmlite has no pass {name!r}", hint=f"the default is {', '.join(SHORT)}; pipelines are {', '.join(PIPELINES)}")
-            add()
+        manager = builder.getModulePassManager() if name else _manager_of(group)
         manager.run(module, builder)
+
+
+def _manager_of(passes: Iterable[str]) -> Any:
+    manager = llvm.create_new_module_pass_manager()
+    for name in passes:
+        if (add := getattr(manager, f"add_{name}_pass", None)) is None:
+            raise ConfigError(f"llvmlite has no pass {name!r}", hint=f"the default is {', '.join(SHORT)}; pipelines are {', '.join(PIPELINES)}")
+        add()
+    return manager
 
 
 @cache

@@ -197,11 +197,11 @@ def choose_extremum(u: UOp, x: UOp, y: UOp) -> UOp | None:
 
 # --- index: linear forms ---------------------------------------------------------------------------------------------------------
 
-@rule(op(Op.ADD, src=[index_("a"), index_("b")], name="u"), example=((I * 64 + J) - I * 64 + 3 + J, J * 2 + 3))
-def collect_terms(u: UOp, a: UOp, b: UOp) -> UOp | None:
+@rule(op(Op.ADD, name="u", dtype=dtypes.index), example=((I * 64 + J) - I * 64 + 3 + J, J * 2 + 3))
+def collect_terms(u: UOp) -> UOp | None:
     """A sum is flattened, equal terms are collected, terms ordered (outer loops first), constants folded and put last; also
-    (x//c)*c + x%c == x. Index, the ideal integer."""
-    if _canonical(a, b):
+    (x//c)*c + x%c == x and (x//c%d)*c + x%c == x % (c*d). Index, the ideal integer."""
+    if _canonical(*u.src):
         return None
     terms, constant = linear(u)
     while _rejoin(terms):
@@ -233,17 +233,29 @@ def _canonical(a: UOp, b: UOp) -> bool:
 
 
 def _rejoin(terms: Terms) -> bool:
-    """Replaces one pair (x//c)*(c*k) + (x%c)*k by x*k; True if there was one. `x` may be a sum: see `_flatten`."""
+    """Replaces one pair (x//c)*(c*k) + (x%c)*k by x*k, or (x//c%d)*(c*k) + (x%c)*k by (x%(c*d))*k; True if there was one."""
     for t, k in terms.items():
         if t.op is not Op.FLOORMOD or t.src[1].op is not Op.CONST or (m := t.src[1].arg.value) <= 0:
             continue
         inner = t.src[0]
         for q, kq in terms.items():
-            if q.op is Op.FLOORDIV and kq == k * m and q.src[1].op is Op.CONST and _quotient(inner, m) == (q.src[0], q.src[1].arg.value):
+            if kq == k * m and (whole := _whole(inner, m, q)) is not None:
                 del terms[t], terms[q]
-                terms[inner] = terms.get(inner, 0) + k
+                terms[whole] = terms.get(whole, 0) + k
                 return True
     return False
+
+
+def _whole(x: UOp, m: int, q: UOp) -> UOp | None:
+    """What x % m is the low part of if `q` is the high part: x for x // m, x % (m*d) for x // m % d."""
+    d = 0
+    if q.op is Op.FLOORMOD and q.src[1].op is Op.CONST:
+        q, d = q.src[0], q.src[1].arg.value
+    if q.op is not Op.FLOORDIV or q.src[1].op is not Op.CONST or _quotient(x, m) != (q.src[0], q.src[1].arg.value):
+        return None
+    if d == 0:
+        return x
+    return None if d < 0 or (size := build({}, m * d)) is None else UOp(Op.FLOORMOD, (x, size))
 
 
 def _quotient(u: UOp, m: int) -> tuple[UOp, int]:
@@ -296,9 +308,10 @@ def _scaled(a: UOp, k: int) -> UOp | None:
     return build({t: v * k for t, v in terms.items()} if k else {}, constant * k)
 
 
-@rule(op(Op.MUL, src=[index_("a"), index_("b")], name="u"), example=((X * 3) * N, (N * X) * 3))
-def order_factors(u: UOp, a: UOp, b: UOp) -> UOp | None:
+@rule(op(Op.MUL, name="u", dtype=dtypes.index), example=((X * 3) * N, (N * X) * 3))
+def order_factors(u: UOp) -> UOp | None:
     """a*b == b*a and (a*k)*b == (a*b)*k. Index; factors in the order of terms, literals last."""
+    a, b = u.src
     if b.op is Op.CONST or a.op is Op.CONST:
         return None
     (ca, ka), (cb, kb) = split(a), split(b)

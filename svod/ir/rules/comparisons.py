@@ -15,7 +15,7 @@ from svod.ir.effects import may_drop
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.pattern import RuleSet, any_, bool_, const, index_, op, rule
 from svod.ir.rules.constants import filled, literal
-from svod.ir.rules.samples import A, B, I, J, K, M, P, X, Y, c
+from svod.ir.rules.samples import A, B, I, J, K, M, N, P, X, Y, c
 from svod.ir.uop import UOp
 
 x, y = any_("x"), any_("y")
@@ -155,7 +155,13 @@ def quotient_greater(a: UOp, d: UOp, k: UOp) -> UOp | None:
     return limit < a if d.arg.value > 0 and limit is not None else None
 
 
+@rule(op(Op.CMPLT, src=[op(Op.RANGE, src=[any_("start"), index_("n")]), index_("n")]), example=(UOp.range(N, 0) < N, c(True, dtypes.bool)))
+def below_own_stop(start: UOp, n: UOp) -> UOp | None:
+    """i < n for a loop variable i of start..n. Index."""
+    return c(True, dtypes.bool) if may_drop(start, n) else None
+
+
 COMPARISON = RuleSet("COMPARISON", (
-    compare_same, decide_comparison, compare_bool, less_equal_as_less, less_than_quotient, quotient_greater, order_less, order_equal,
+    compare_same, below_own_stop, decide_comparison, compare_bool, less_equal_as_less, less_than_quotient, quotient_greater, order_less, order_equal,
     negate_less, negate_less_equal, negate_equal))
 """Comparisons decided, or put in canonical form."""

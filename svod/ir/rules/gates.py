@@ -78,11 +78,12 @@ def contradict(x: UOp) -> UOp | None:
     return filled(0, x) if may_drop(x) else None
 
 
-@rule(op(Op.AND, src=[bool_("x"), bool_("y")], name="u"), example=((X < 4) & (P & (X < 8)), (X < 4) & P))
-def prune_conjunction(u: UOp, x: UOp, y: UOp) -> UOp | None:
+@rule(op(Op.AND, name="u", dtype=dtypes.bool), example=((X < 4) & (P & (X < 8)), (X < 4) & P))
+def prune_conjunction(u: UOp) -> UOp | None:
     """A conjunction without what its other members imply: repeated ones, and of bounds on one value all but the tightest; bounds that
     exclude each other give false. Scalar bools."""
-    if u.dtype.lanes > 1 or not (Op.AND in (x.op, y.op) or x.op is y.op is Op.CMPLT):
+    x, y = u.src
+    if not (Op.AND in (x.op, y.op) or x.op is y.op is Op.CMPLT):
         return None
     members = _members(u)
     kept = _tightest(members)
@@ -128,9 +129,10 @@ def _tightest(members: list[UOp]) -> list[UOp] | None:
     return [m for m in dict.fromkeys(members) if m not in bounded or m in best]
 
 
-@rule(op(Op.OR, src=[x, y], name="u"), example=((P | Q) | P, P | Q))
-def prune_disjunction(u: UOp, x: UOp, y: UOp) -> UOp | None:
+@rule(op(Op.OR, name="u"), example=((P | Q) | P, P | Q))
+def prune_disjunction(u: UOp) -> UOp | None:
     """(x | y) | x == x | y. Bits and bools."""
+    x, y = u.src
     if x.op is Op.OR and y in x.src:
         return x
     return y if y.op is Op.OR and x in y.src else None

@@ -143,6 +143,10 @@ class Body:
     def extract(self, u: UOp) -> None:
         self.names[u] = self.let(f"extractelement {self.typed(u.src[0])}, i64 {u.arg}")
 
+    def shuffle(self, u: UOp) -> None:
+        picks = ", ".join(f"i32 {i}" for i in u.arg.lanes)
+        self.names[u] = self.let(f"shufflevector {self.typed(u.src[0])}, {self.typed(u.src[1])}, <{len(u.arg.lanes)} x i32> <{picks}>")
+
     def lanes(self, u: UOp) -> None:
         src = u.src[0].dtype
         kind = src.kind if src.scalar is not dtypes.index else dtypes.i64.kind
@@ -333,7 +337,7 @@ def _is_lane_mask(u: UOp) -> bool:
 
 def _operands(u: UOp) -> tuple[UOp, ...]:
     """The operands whose own value is used: not the ramps that only address, nor the sides of a lane mask."""
-    if u.op is Op.INDEX and _step(u.src[1]) in (1, -1):
+    if u.op is Op.INDEX and _step(u.src[1]) in ((1, -1) if len(u.src) == 2 else (1,)):
         return (u.src[0], *u.src[2:])
     return () if _is_lane_mask(u) else u.src
 
@@ -370,7 +374,7 @@ _ATOMICS = {
     AtomicKind.EXCHANGE: {"int": "xchg", "uint": "xchg", "float": "xchg"},
 }
 _HANDLERS = {
-    Op.BROADCAST: Body.broadcast, Op.RAMP: Body.ramp, Op.STACK: Body.stack, Op.EXTRACT: Body.extract, Op.LANES: Body.lanes,
+    Op.BROADCAST: Body.broadcast, Op.RAMP: Body.ramp, Op.STACK: Body.stack, Op.EXTRACT: Body.extract, Op.SHUFFLE: Body.shuffle, Op.LANES: Body.lanes,
     Op.RANGE: Body.range, Op.END: Body.end, Op.IF: Body.if_, Op.ENDIF: Body.endif,
     Op.LOAD: Body.load, Op.STORE: Body.store, Op.ATOMIC: Body.atomic,
 }

@@ -217,15 +217,23 @@ end:
   ret void
 }
 
-; args flags: flags[0] = 1, then wait until flags[1] is not 0, or too long
+; args flags, which: the core `which`, or each if that is negative: flags[0] = the thread, then wait until flags[1] is not 0, or too long
 define void @hold(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
 entry:
   %flags = load ptr, ptr %args
-  store atomic i64 1, ptr %flags seq_cst, align 8
+  %args1 = getelementptr i64, ptr %args, i64 1
+  %which = load i64, ptr %args1
+  %all = icmp slt i64 %which, 0
+  %this = icmp eq i64 %which, %core
+  %holds = or i1 %all, %this
+  br i1 %holds, label %tell, label %done
+tell:
+  %me = call i64 @pthread_self()
+  store atomic i64 %me, ptr %flags seq_cst, align 8
   %go = getelementptr i64, ptr %flags, i64 1
   br label %wait
 wait:
-  %i = phi i64 [ 0, %entry ], [ %i1, %wait ]
+  %i = phi i64 [ 0, %tell ], [ %i1, %wait ]
   %v = load atomic i64, ptr %go seq_cst, align 8
   %set = icmp ne i64 %v, 0
   %i1 = add i64 %i, 1

@@ -1,0 +1,122 @@
+"""The clauses about LINEAR programs: the order of instructions, loops and branches as brackets, phases.
+
+Owns: what makes a list of instructions executable from top to bottom. Must not know how they got there, nor targets.
+Invariant: a program that passes can be executed without meeting a value that was not computed before, in a block still open.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from svod.dtype import dtypes
+from svod.ir.args import BarrierScope
+from svod.ir.clause import LEAVES, clause, executed, nodes
+from svod.ir.ops import Op
+from svod.ir.semantics import PURE
+from svod.ir.uop import UOp
+
+INSTRUCTIONS = LEAVES | PURE | {
+    Op.SPECIAL, Op.RANGE, Op.END, Op.IF, Op.ENDIF, Op.INDEX, Op.LOAD, Op.STORE, Op.ATOMIC, Op.BARRIER, Op.GROUP}
+"""What may stand in a LINEAR program. A GROUP does nothing there."""
+
+
+BRACKETS = frozenset((Op.END, Op.ENDIF, Op.BARRIER, Op.GROUP))
+"""Instructions whose operands say what they belong to, and are not values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An open stretch of instructions: the program (`opened_by` None), a loop (its RANGE), a branch (its IF)."""
+
+    opened_by: UOp | None
+    done: set[UOp] = field(default_factory=set)
+
+
+def walk(linear: UOp) -> Iterator[tuple[UOp, list[Block]]]:
+    """Each instruction with the blocks open before it, outermost first. Brackets that do not match are passed over."""
+    blocks = [Block(None)]
+    for u in linear.src:
+        yield u, blocks
+        if u.op is Op.BARRIER and u.arg is BarrierScope.GRID and len(blocks) == 1:
+            blocks[0].done.clear()
+        elif u.op in (Op.RANGE, Op.IF):
+            blocks.append(Block(u, {u}))
+        elif u.op in (Op.END, Op.ENDIF):
+            if len(blocks) > 1 and blocks[-1].opened_by is u.src[-1]:
+                blocks.pop()
+        else:
+            blocks[-1].done.add(u)
+
+
+@clause(Op.LINEAR)
+def only_instructions(u: UOp) -> str | None:
+    """A linear program holds leaves, arithmetic, accesses, loops, branches and barriers; no REDUCE, no AFTER, no SINK."""
+    bad = next((s for s in u.src if s.op not in INSTRUCTIONS), None)
+    return None if bad is None else f"{bad.op.name} is no instruction"
+
+
+@clause(Op.LINEAR)
+def operands_come_first(u: UOp) -> str | None:
+    """Every operand is computed before its user, in a block that is still open and after the last GRID barrier; leaves and addresses need
+    not be listed."""
+    for instruction, blocks in walk(u):
+        if instruction.op in BRACKETS:
+            continue
+        for s in map(executed, instruction.src):
+            needs = map(executed, s.src) if s.op is Op.INDEX else (s,)
+            if (lost := next((n for n in needs if n.op not in LEAVES and not any(n in b.done for b in blocks)), None)) is not None:
+                return f"{instruction.op.name} uses {lost!r} where it is not computed"
+    return None
+
+
+@clause(Op.LINEAR)
+def loops_close_in_order(u: UOp) -> str | None:
+    """RANGE opens a loop that is not open yet; END closes exactly the loop or branch opened last; none is left open."""
+    blocks: list[Block] = []
+    for instruction, blocks in walk(u):
+        opened = [b.opened_by for b in blocks]
+        if instruction.op is Op.RANGE and instruction in opened:
+            return f"{instruction!r} is opened inside itself"
+        if instruction.op is Op.END and (len(instruction.src) != 2 or instruction.src[1] is not opened[-1]):
+            return f"END of {', '.join(map(repr, instruction.src[1:])) or 'nothing'} where {_words(blocks[-1])} is open"
+    return _left_open(blocks, Op.RANGE)
+
+
+@clause(Op.LINEAR)
+def branches_nest(u: UOp) -> str | None:
+    """IF opens a branch and ENDIF closes the one opened last, by naming its IF; none is left open."""
+    blocks: list[Block] = []
+    for instruction, blocks in walk(u):
+        if instruction.op is Op.ENDIF and instruction.src[0] is not blocks[-1].opened_by:
+            return f"ENDIF of {instruction.src[0]!r} where {_words(blocks[-1])} is open"
+    return _left_open(blocks, Op.IF)
+
+
+def _left_open(blocks: list[Block], op: Op) -> str | None:
+    return next((f"{b.opened_by!r} is never closed" for b in reversed(blocks) if b.opened_by is not None and b.opened_by.op is op), None)
+
+
+def _words(block: Block) -> str:
+    return "nothing" if block.opened_by is None else repr(block.opened_by)
+
+
+@clause(Op.LINEAR)
+def grid_barriers_are_on_top(u: UOp) -> str | None:
+    """A GRID barrier ends a phase of the whole program, so it stands in no loop and no branch."""
+    for instruction, blocks in walk(u):
+        if instruction.op is Op.BARRIER and instruction.arg is BarrierScope.GRID and len(blocks) > 1:
+            return f"a GRID barrier inside {blocks[-1].opened_by!r}"
+    return None
+
+
+@clause(Op.IF)
+def condition_is_bool(u: UOp) -> str | None:
+    """The condition of an IF is a scalar bool."""
+    return None if u.src[0].dtype is dtypes.bool else f"IF of {u.src[0].dtype}"
+
+
+@clause(Op.LINEAR)
+def no_ideal_integers(u: UOp) -> str | None:
+    """Arithmetic is done in integers of a fixed width; only RANGE and SPECIAL, whose width the renderer chooses, are left ideal."""
+    bad = next((n for n in nodes(u) if n.dtype.scalar is dtypes.index and n.op not in (Op.RANGE, Op.SPECIAL)), None)
+    return None if bad is None else f"{bad!r} is an ideal integer"
