@@ -38,6 +38,8 @@ class Tuning:
     """Vector registers a tile of accumulators leaves for operands and addresses."""
     stage_bytes: int = 256 << 10
     """Operands beyond this are staged even when their row stride is harmless."""
+    peelable_rows: int = 96
+    """From this many rows on, the fullest tile wins even if some rows are left over; below, a tile that divides the extent is preferred."""
     bad_stride: int = 2048
     """Row strides that are multiples of this many bytes fall into few cache sets."""
 
@@ -260,7 +262,8 @@ class Planner:
         rows = min(free // wide - (1 if wide * (free // wide) + wide + 1 > self.target.registers else 0), 14)
         if (e := _constant_extent(m)) is not None:
             rows = min(rows, e)
-            rows = next((r for r in range(rows, rows // 2, -1) if e % r == 0), rows)
+            if e < TUNING.peelable_rows:
+                rows = next((r for r in range(rows, rows // 2, -1) if e % r == 0), rows)
         return rows, wide
 
     def stage(self, c: UOp, m: UOp, info: Reach, plan: Plan, spec: Lanes) -> None:

@@ -101,7 +101,7 @@ class Program:
 
     def _needs(self, values: Sequence[int | float]) -> list[BufferArg]:
         least = self._reach([int(v) if isinstance(v, int) else 0 for v in values]) if self._reach is not None else (0,) * len(self._buffers)
-        aliases = self.compiled.aliases
+        aliases = dict(self.compiled.aliases)
         return [self._need(p, n, aliases) for p, n in zip(self._buffers, least, strict=True)]
 
     def _need(self, p: Param, least: int, aliases: Mapping[int, frozenset[int]]) -> BufferArg:

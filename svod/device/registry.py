@@ -52,7 +52,7 @@ class DeviceName(NamedTuple):
 
 
 def parse_name(name: str) -> DeviceName:
-    """`"cuda:1"` -> `("CUDA", 1)`, `"CPU"` and `"CPU:0"` -> `("CPU", 0)`, `"null:x86-64"` -> `("NULL", "x86-64")`. ConfigError otherwise."""
+    """`"cuda:1"` -> `("CUDA", 1)`, `"CPU"` and `"CPU:0"` -> `("CPU", 0)`, `"null:x86-64"` -> `("NULL", "x86-64")`. ConfigError."""
     if not isinstance(name, str):
         raise ConfigError(f"a device name is text, got {name!r}", hint=_FORM)
     if (m := _NAME.fullmatch(name.strip().upper())) is None:
@@ -164,7 +164,7 @@ class Registry:
         except Exception as e:
             raise DeviceError(f"opening {wanted} failed: {_said(e)}", at=known.origin) from e
         if made is None:
-            raise DeviceError(f"the probe of {wanted} opened nothing", at=known.origin, hint="open() returns a Device, or raises DeviceUnavailable")
+            raise DeviceError(f"the probe of {wanted} opened nothing", at=known.origin, hint="return a Device, or raise DeviceUnavailable")
         return made
 
     def _plug_in(self, base: str) -> _Known:
@@ -172,12 +172,12 @@ class Registry:
         everything = self._all()
         for known in everything:
             if known.name == base and known.refusal:
-                raise DeviceUnavailable(f"{base} cannot be opened: {known.refusal}", at=known.origin, hint=f"uninstall or repair {known.origin}")
+                raise DeviceUnavailable(f"{base} cannot be opened: {known.refusal}", at=known.origin, hint=_cure(known))
             if known.name == base:
                 return known
         names = [known.name for known in everything if not known.refusal]
-        near = difflib.get_close_matches(base, names, 1)
-        raise DeviceUnavailable(f"there is no device called {base}", hint=(f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(names)}")
+        near = [f"did you mean {n}? " for n in difflib.get_close_matches(base, names, 1)]
+        raise DeviceUnavailable(f"there is no device called {base}", hint=f"{''.join(near)}known: {', '.join(names)}")
 
 
 def _plug_ins() -> list[_Known]:
@@ -188,7 +188,7 @@ def _plug_ins() -> list[_Known]:
             if GROUP not in (dist.read_text("entry_points.txt") or ""):
                 continue
             origin = str(dist.metadata["Name"])
-        except Exception:  # noqa: BLE001, S112  (metadata that cannot be read, of a package that need not be any of ours)
+        except Exception:  # noqa: BLE001  (metadata that cannot be read, of a package that need not be any of ours)
             continue
         try:
             entries = [_Known(e.name.upper(), e, origin) for e in dist.entry_points if e.group == GROUP]
@@ -203,7 +203,8 @@ def _loaded(known: _Known) -> Probe:
     """The probe of a device. Raises whatever its import raises."""
     probe: Any = known.entry.load()
     if isinstance(probe, type) or not isinstance(probe, Probe):
-        raise DeviceUnavailable(f"{known.entry.value} is {probe!r}, not a probe", at=known.origin, hint="it needs name, probe() and open(index, arg)")
+        raise DeviceUnavailable(f"{known.entry.value} is {probe!r}, not a probe", at=known.origin,
+                                hint="it needs name, probe() and open(index, arg)")
     if probe.name != known.name:
         raise DeviceUnavailable(f"{known.entry.value} calls itself {probe.name!r}, its entry point {known.name!r}", at=known.origin,
                                 hint="use one name for both, in upper case")
@@ -219,15 +220,19 @@ def _offline(probe: Probe, arch: str) -> object:
 def _listed(known: _Known) -> list[DeviceInfo]:
     """What one probe finds, or why it finds nothing."""
     if known.refusal:
-        return [DeviceInfo(f"{known.name} ({known.origin})", False, known.refusal, f"uninstall or repair {known.origin}")]
+        return [DeviceInfo(f"{known.name} ({known.origin})", False, known.refusal, _cure(known))]
     try:
         found: list[Any] = list(_loaded(known).probe())
         for info in found:
             if not isinstance(info, DeviceInfo) or base_key(info.name) != known.name:
-                return [DeviceInfo(known.name, False, f"its probe reported {info!r}", f"{known.origin} must report DeviceInfo of {known.name}")]
+                return [DeviceInfo(known.name, False, f"its probe reported {info!r}", f"it must report DeviceInfo of {known.name}")]
         return found or [DeviceInfo(known.name, False, "its probe found nothing")]
     except (Exception, SystemExit) as e:  # noqa: BLE001  (code of other packages: whatever it does, the others are listed)
         return [DeviceInfo(known.name, False, _said(e), _remedy(e))]
+
+
+def _cure(known: _Known) -> str:
+    return f"uninstall or repair {known.origin}"
 
 
 def _said(error: BaseException) -> str:

@@ -66,9 +66,10 @@ def _shown(linear: UOp) -> list[UOp]:
     for u in linear.src:
         operands = [s for s in map(_executed, u.src) if s not in listed]
         addresses = [s for s in operands if s.op is Op.INDEX]
-        leaves.update((s, None) for s in [*operands, *(_executed(x) for a in addresses for x in a.src)] if not s.src and s not in listed)
+        operands += [x for a in addresses for x in map(_executed, a.src) if x not in listed]
+        leaves.update((s, None) for s in operands if s.op not in (Op.INDEX, Op.GROUP))
         order += [*addresses, u]
-    return [*(s for s in leaves if s.op is not Op.GROUP), *order]
+    return [*leaves, *order]
 
 
 def _line(u: UOp, name: str, operands: list[str]) -> str:

@@ -27,7 +27,7 @@ from svod.device.launch import LaunchDims
 from svod.device.lowering import lowered
 from svod.device.program import Program
 from svod.device.specs import CompiledSpec, LaunchNeeds, ProgramSpec
-from svod.dtype import DType
+from svod.dtype import DType, dtypes
 from svod.dtype.convert import encode
 from svod.errors import CompileError, LaunchError
 from svod.ir.rewrite import rewrite
@@ -111,7 +111,7 @@ class CPURunner:
         place = {p.slot: i for i, p in enumerate(meta.buffers)}
         aliases = dict(c.aliases)
         buffers = tuple(BufferParam(p.dtype, 0, p.writes, frozenset(place[s] for s in aliases.get(p.slot, ()) if s in place)) for p in meta.buffers)
-        scalars = tuple(ScalarParam(p.dtype, p.min, p.max) for p in meta.scalars)
+        scalars = tuple(ScalarParam(dtypes.i64 if p.dtype is dtypes.index else p.dtype, p.min, p.max) for p in meta.scalars)
         return LaunchSpec(self.code.address("entry"), buffers, scalars, self.cores, c.needs.phases, c.needs.shared_bytes, c.needs.private_bytes,
                           reach=self.code.address("reach"), name=c.name)
 

@@ -113,8 +113,8 @@ def xor_as_not(u: UOp, x: UOp, e: UOp) -> UOp | None:
 
 @rule(op(Op.ABS, src=[op(Op.NEG, Op.ABS, src=[x])]), example=((-A).abs(), A.abs()))
 def absolute_of_negation(x: UOp) -> UOp | None:
-    """|-x| == ||x|| == |x|. Always."""
-    return x.abs()
+    """|-x| == ||x|| == |x|. Signed dtypes: -x of an unsigned one is 2**bits - x."""
+    return None if x.dtype.is_unsigned else x.abs()
 
 
 @rule(op(Op.ABS, src=[int_("x")]), example=(I.abs(), I))

@@ -334,9 +334,9 @@ def until() -> Callable[[Callable[[], bool]], bool]:
     """`until(condition)`: wait for it, a generous time at most; whether it came true."""
     def wait(condition: Callable[[], bool]) -> bool:
         end = time.monotonic() + 30
-        while not condition() and time.monotonic() < end:
+        while not (true := condition()) and time.monotonic() < end:
             time.sleep(0.001)
-        return condition()
+        return true
 
     return wait
 

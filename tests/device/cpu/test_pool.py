@@ -259,7 +259,7 @@ def test_a_caller_sleeps_while_a_worker_is_slow(bench: Bench, make_pool: Callabl
     tasks = Path("/proc/self/task")
     if not tasks.exists() or available_cpus() < 2:
         pytest.skip("no /proc/self/task on this system, or one CPU")
-    pool = make_pool(2, spin_us=50)
+    pool = make_pool(2, spin_us=20_000)  # so that the worker is awake when the next launch comes
 
     def caller_slept() -> bool:
         """One launch whose core 1 is held; true if a worker held it, and the caller went to sleep meanwhile."""
