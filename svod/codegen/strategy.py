@@ -173,7 +173,7 @@ class Planner:
             return False
         bounded = any(c in free_ranges(s) for r in _inner_ranges(info) for s in r.src)
         stores = [a for a in info.accesses if a.op is Op.STORE]
-        return not bounded and all(stride(a, c) not in (0,) for a in stores)
+        return not bounded and all(stride(a, c) not in (0, None) for a in stores)
 
     def cost(self, info: Reach, c: UOp | None, ranges: list[UOp]) -> float:
         """Relative cost of one iteration of `ranges` if `c` is vectorized."""

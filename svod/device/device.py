@@ -231,7 +231,7 @@ def _prepared(ast: UOp, name: str | None, opts: Sequence[Opt] | None) -> UOp:
     if ast.op is Op.LINEAR or (name is None and opts is None and ast.arg.name):
         return ast
     chosen = ast.arg.opts if opts is None else tuple(opts)
-    return ast.replace(arg=KernelInfo(name or ast.arg.name or "kernel", chosen))
+    return ast.replace(arg=KernelInfo(name or ast.arg.name or "unnamed", chosen))
 
 
 def devices() -> list[DeviceInfo]:

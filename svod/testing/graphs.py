@@ -43,7 +43,10 @@ class RandomGraphs:
 
     def __init__(self, seed: int, types: tuple[DType, ...] = ()) -> None:
         self.rng = random.Random(seed)
-        self.types = types or (*self.rng.sample(SCALARS[1:], 2), *self.rng.choice(((dtypes.index,), (dtypes.bool,), (dtypes.index, dtypes.bool))))
+        index, truth = dtypes.index, dtypes.bool
+        mixes = ((index,), (index, truth), (index, index, self.rng.choice(SCALARS)), (*self.rng.sample(SCALARS, 2), truth),
+                 (*self.rng.sample(SCALARS, 3), index))
+        self.types = types or self.rng.choice(mixes)
         self.grown: dict[DType, list[UOp]] = {}
         loops = [UOp.range(8, 0), UOp.range(4, 1), UOp.range(5, 2, start=4), UOp.range(UOp.variable("n", 1, 12), 3)]
         self.grown[dtypes.index] = [UOp.variable("n", 1, 12), UOp.variable("x", -20, 20), UOp.variable("w", 0, 63), *loops]
@@ -59,12 +62,20 @@ class RandomGraphs:
         return max(depth, key=lambda u: depth[u]) if depth else self.literal(dtypes.i32)
 
     def pick(self, dtype: DType) -> UOp:
-        """An operand: grown before, a variable, or a literal."""
+        """An operand: grown before, or a variable."""
         nodes = self.grown.setdefault(dtype, [])
-        roll = self.rng.random()
-        if roll < 0.2 or not nodes:
-            return self.literal(dtype)
-        return nodes[-1 - int(len(nodes) * self.rng.random() ** 3)] if roll < 0.9 else self.variable(dtype)
+        if not nodes or self.rng.random() < 0.15:
+            return self.variable(dtype)
+        return nodes[-1 - int(len(nodes) * self.rng.random() ** 3)]
+
+    def other(self, dtype: DType) -> UOp:
+        """A second operand: often a literal."""
+        return self.literal(dtype) if self.rng.random() < 0.3 else self.pick(dtype)
+
+    def pair(self, dtype: DType) -> tuple[UOp, UOp]:
+        """Two operands, the literal on either side, sometimes the same twice."""
+        a, b = self.pick(dtype), self.other(dtype)
+        return (b, a) if self.rng.random() < 0.2 else (a, a) if self.rng.random() < 0.05 else (a, b)
 
     def variable(self, dtype: DType) -> UOp:
         """A scalar parameter, broadcast for vectors."""
@@ -94,7 +105,7 @@ class RandomGraphs:
         """An elementwise op, a conversion, a choice, a reduction or a lane."""
         roll = self.rng.random()
         if roll < 0.08:
-            return UOp(Op.WHERE, (self.pick(dtypes.bool.vec(dtype.lanes)), self.pick(dtype), self.pick(dtype)))
+            return UOp(Op.WHERE, (self.pick(dtypes.bool.vec(dtype.lanes)), *self.pair(dtype)))
         if roll < 0.18:
             return self.conversion(dtype)
         if roll < 0.24 and dtype.lanes == 1:
@@ -107,13 +118,13 @@ class RandomGraphs:
             return UOp(Op.MULACC, (self.pick(dtype), self.literal(dtype), self.pick(dtype)))
         if dtype.scalar is dtypes.index:
             return self.index_operation(dtype)
-        return UOp(self.rng.choice(FLOAT_OPS if dtype.is_float else INT_OPS), (self.pick(dtype), self.pick(dtype)))
+        return UOp(self.rng.choice(FLOAT_OPS if dtype.is_float else INT_OPS), self.pair(dtype))
 
     def index_operation(self, dtype: DType) -> UOp:
         """Arithmetic of index; divisors, factors and shifts are mostly literals, as in real kernels."""
         o = self.rng.choice(INDEX_OPS)
         if o in (Op.ADD, Op.SUB, Op.MAX, Op.MIN) or self.rng.random() < 0.1:
-            return UOp(o, (self.pick(dtype), self.pick(dtype)))
+            return UOp(o, self.pair(dtype))
         if self.rng.random() < 0.1:
             how = self.rng.choice(((Op.SHL, 3), (Op.SHR, 2), (Op.AND, 7), (Op.SHR, 0)))
             return UOp(how[0], (self.pick(dtype), UOp.const(how[1], dtype)))
@@ -123,18 +134,18 @@ class RandomGraphs:
         """A comparison or an operation on bools."""
         if self.rng.random() < 0.5:
             of = self.rng.choice([t for t in self.types if t is not dtypes.bool]).vec(dtype.lanes)
-            return UOp(self.rng.choice(COMPARE), (self.pick(of), self.pick(of)))
+            return UOp(self.rng.choice(COMPARE), self.pair(of))
         if self.rng.random() < 0.2:
             return ~self.pick(dtype)
-        return UOp(self.rng.choice((*BOOL_OPS, *COMPARE)), (self.pick(dtype), self.pick(dtype)))
+        return UOp(self.rng.choice((*BOOL_OPS, *COMPARE)), self.pair(dtype))
 
     def conversion(self, dtype: DType) -> UOp:
-        """A CAST from any dtype, or a BITCAST from one of the same width."""
+        """A CAST from any dtype, or a BITCAST from an integer of the same width (the bits of a float could be a NaN's, which say nothing)."""
         of = self.rng.choice(self.types).vec(dtype.lanes)
         value = self.pick(of)
         if dtype.scalar is dtypes.index and (of.is_float or of.bits > 32) and of.scalar is not dtypes.index:
             value = value.cast(dtypes.i16)
-        if of.bits == dtype.bits and dtypes.index not in (of.scalar, dtype.scalar) and of is not dtype and self.rng.random() < 0.5:
+        if of.bits == dtype.bits and of.is_int and dtypes.index not in (of.scalar, dtype.scalar) and of is not dtype and self.rng.random() < 0.5:
             return value.bitcast(dtype.scalar)
         return UOp(Op.CAST, (value,), None, dtype)
 

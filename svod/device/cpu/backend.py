@@ -51,7 +51,7 @@ class CPURenderer:
         target = replace(self.target, cores=config.threads, vector_bits=min(self.target.vector_bits, config.vector_bits or self.target.vector_bits))
         low = lowered(ast, target)
         given = ast.arg.name if ast.arg is not None else ""
-        called = name or given or "kernel"
+        called = name or given or "unnamed"
         rules = rules_for(target)
         native = [rewrite(rewrite(e, SIMPLIFY), rules) for e in (*low.reach, low.work)]
         text = render_module(low.linear, low.meta, called, target.vector_bits, native)

@@ -37,7 +37,7 @@ class InterpRenderer:
         """The linear program, as text that parses back."""
         low = lowered(ast, self.target)
         given = ast.arg.name if ast.arg is not None else ""
-        return ProgramSpec(name or given or "kernel", to_text(low.linear), "INTERP", ast, low.meta, reach=low.reach, work=low.work, aliases=low.aliases)
+        return ProgramSpec(name or given or "unnamed", to_text(low.linear), "INTERP", ast, low.meta, reach=low.reach, work=low.work, aliases=low.aliases)
 
     @property
     def decompositor(self) -> dict[str, str]:
