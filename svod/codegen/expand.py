@@ -27,7 +27,10 @@ def _expand_closer(u: UOp) -> UOp:
         raise ScheduleError("a loop nest has two VECTOR axes", at=", ".join(str(r.arg.path) for r in lanes))
     body, rest = u.src[0], tuple(r for r in u.src[1:] if not any(r in rs for rs in by_kind.values()))
     for r in lanes:
-        body = widen(body, {r: _ramp(r)})
+        ramp = _ramp(r)
+        body = widen(body, {r: ramp})
+        if u.op is Op.REDUCE:  # a value that does not move along the axis still counts once for each lane
+            body = _to(body, ramp.dtype.lanes)
     if u.op is Op.END:
         for r in by_kind[AxisKind.INTERLEAVE] + by_kind[AxisKind.UNROLL]:
             body = UOp.group(*copies(body, r))
@@ -42,7 +45,7 @@ def _expand_reduce(u: UOp, body: UOp, rest: tuple[UOp, ...], by_kind: dict[AxisK
         values = [c for v in values for c in copies(v, r)]
     left = (*rest, *by_kind[AxisKind.UNROLL])
     total = tree(u.arg, [v.reduce(u.arg, *left) if left else v for v in values])
-    return UOp(Op.LANES, (total,), u.arg, total.dtype.scalar) if by_kind[AxisKind.VECTOR] else total
+    return UOp(Op.LANES, (total,), u.arg, total.dtype.scalar) if by_kind[AxisKind.VECTOR] and total.dtype.lanes > 1 else total
 
 
 def tree(op: Op, values: list[UOp]) -> UOp:

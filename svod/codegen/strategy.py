@@ -12,7 +12,7 @@ from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_me
 from svod.codegen.apply import apply_opts
 from svod.codegen.closers import axes, effects_of
 from svod.codegen.schedule import Opt, OptKind, Path, Tail
-from svod.dtype import PtrDType, dtypes
+from svod.dtype import DType, PtrDType, dtypes
 from svod.ir.bounds import constant, divides, interval
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
@@ -227,8 +227,13 @@ class Planner:
         plan.lanes.append(spec)
         if tile is not None:
             m, rows, _ = tile
+            if (panel := self.staged(c, m, info)) is not None:
+                while spec.copies > 1 and panel[1] * spec.copies * spec.lanes > self.target.caches.l2 * 3 // 4:
+                    spec.copies //= 2
+                    rows = self.rows(m, spec.copies)
+                if panel[1] * spec.copies * spec.lanes <= self.target.caches.l2 * 3 // 4:
+                    self.stage(panel[0], (c, m), plan, spec)
             plan.tile = (m.arg.path, rows)
-            self.stage(c, m, info, plan, spec)
 
     def tile(self, c: UOp, info: Reach, ranges: list[UOp], lanes: int) -> tuple[UOp, int, int] | None:
         """(axis, rows, registers a row) of a register tile, where a reduction reuses operands along a second axis."""
@@ -259,29 +264,38 @@ class Planner:
         wide = 4 if free >= 24 else 2
         if (e := _constant_extent(c)) is not None:
             wide = max(1, min(wide, (e + lanes - 1) // lanes))
+        return self.rows(m, wide), wide
+
+    def rows(self, m: UOp, wide: int) -> int:
+        """Rows of a tile `wide` registers wide."""
+        free = max(4, self.target.registers - TUNING.spare_registers + 1)
         rows = min(free // wide - (1 if wide * (free // wide) + wide + 1 > self.target.registers else 0), 14)
         if (e := _constant_extent(m)) is not None:
             rows = min(rows, e)
             if e < TUNING.peelable_rows:
                 rows = next((r for r in range(rows, rows // 2, -1) if e % r == 0), rows)
-        return rows, wide
+        return max(1, rows)
 
-    def stage(self, c: UOp, m: UOp, info: Reach, plan: Plan, spec: Lanes) -> None:
-        """Stages the operand that moves with `c` and is reused along `m`, where its rows fall into few cache sets."""
+    def staged(self, c: UOp, m: UOp, info: Reach) -> tuple[int, int] | None:
+        """(slot, bytes of a panel one lane wide) of the operand that moves with `c`, is reused along `m` and is worth staging."""
         red = next(r for r in info.reduces if c in free_ranges(r) and m in free_ranges(r))
         loads = [a for a in reach([red], inside=red).accesses if a.op is Op.LOAD and stride(a, m) == 0 and stride(a, c) == 1]
         ks = list(red.src[1:])
         if len(loads) != 1 or pointer(loads[0]).op is not Op.PARAM or len(loads[0].src) != 1 or any(_constant_extent(k) is None for k in ks):
-            return
+            return None
         width = _element(loads[0]).itemsize
-        rows = trips(ks)
         row = max((abs(stride(loads[0], k) or 0) for k in ks), default=0) * width
-        panel = rows * spec.lanes * spec.copies * width
         big = trips(free_ranges(loads[0])) * width > TUNING.stage_bytes
-        if trip(m) < 96 or panel > self.target.caches.l2 * 3 // 4 or not (row % TUNING.bad_stride == 0 or big):
-            return
+        if trip(m) < TUNING.peelable_rows or not (row % TUNING.bad_stride == 0 or big):
+            return None
+        return pointer(loads[0]).arg.slot, trips(ks) * width
+
+    @staticmethod
+    def stage(slot: int, tile: tuple[UOp, UOp], plan: Plan, spec: Lanes) -> None:
+        """Plans a panel of buffer `slot` for each step of the tile's columns, which become the outer loop."""
+        c, m = tile
         spec.masked = True
-        plan.stage = (pointer(loads[0]).arg.slot, c.arg.path)
+        plan.stage = (slot, c.arg.path)
         if m.arg.path < c.arg.path:
             plan.swap = (m.arg.path, c.arg.path)
 
@@ -342,8 +356,10 @@ def _all_accesses(info: Reach) -> list[UOp]:
     return out
 
 
-def _element(access: UOp) -> UOp | object:
-    return access.src[0].dtype.base if isinstance(access.src[0].dtype, PtrDType) else access.dtype
+def _element(access: UOp) -> DType:
+    """What an access reads or writes, one lane of it."""
+    ptr = access.src[0].dtype
+    return ptr.base if isinstance(ptr, PtrDType) else access.dtype.scalar
 
 
 def _constant_extent(r: UOp) -> int | None:

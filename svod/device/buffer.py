@@ -185,7 +185,7 @@ class Buffer:
         """
         if not self.writable:
             raise errors.BufferError(f"{self!r} cannot be written")
-        data = _bytes_of(np.ascontiguousarray(self._matching(source, "source")))
+        data = _bytes_of(self._matching(source, "source"))
         self.device.allocator.copyin(self.block, self._offset, data)
         return self
 
@@ -348,4 +348,5 @@ def _count(value: object, dtype: DType) -> int:
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """The elements in C order: the array's own memory if it is contiguous, else a copy."""
     return array.reshape(-1).view(np.uint8).data

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 import time
 import warnings
@@ -371,7 +370,7 @@ def _remove(path: Path, found: os.stat_result, *, wanted: bool = True) -> bool:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write `data` beside `path` and rename it there: readers see all of it, or what was there before."""
-    temporary = path.parent / f".{path.name[:64]}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / f".{path.name[:64]}.{os.getpid()}.{os.urandom(8).hex()}.tmp"
     fd = os.open(temporary, _WRITE | os.O_EXCL, 0o600)
     try:
         with open(fd, "wb", buffering=0) as file:

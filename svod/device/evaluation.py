@@ -267,7 +267,7 @@ class _Writer:
             ranges[1] = self.within(names[1], ranges[1], COUNTS)
         name = self.names[u] = f"t{len(self.names)}"
         self.lines.append(f" {name} = {_FORM[u.op].format(*names)}")
-        self.ranges[u] = self.within(name, _INTERVAL.get(u.op, _nothing_known)(*ranges), WHOLE)
+        self.ranges[u] = self.within(name, INTERVALS.get(u.op, _nothing_known)(*ranges), WHOLE)
 
     def within(self, name: str, known: Range, allowed: Range) -> Range:
         """Guards a value that may lie outside `allowed`."""
@@ -318,7 +318,7 @@ def _remainder(a: Range, b: Range) -> Range:
     return (0 if a[0] >= 0 and b[0] > 0 else -size, size)
 
 
-_INTERVAL: dict[Op, Callable[..., Range]] = {
+INTERVALS: dict[Op, Callable[..., Range]] = {  # CAST is the one to bool; bit operations are not worth a row
     Op.ADD: lambda a, b: (a[0] + b[0], a[1] + b[1]), Op.SUB: lambda a, b: (a[0] - b[1], a[1] - b[0]),
     Op.MUL: lambda a, b: _corners(operator.mul, a, b), Op.NEG: lambda a: (-a[1], -a[0]), Op.ABS: lambda a: (0, max(abs(a[0]), abs(a[1]))),
     Op.FLOORDIV: _quotient(Op.FLOORDIV), Op.IDIV: _quotient(Op.IDIV), Op.MOD: _remainder,

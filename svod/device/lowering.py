@@ -4,7 +4,7 @@ Owns: `lowered`. Must not know renderers. Invariant: the same kernel, target and
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
@@ -34,6 +34,9 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
         meta = describe(ast)
         return Lowered(ast, meta, (zero,) * len(meta.buffers), zero, ())
     linear = lower(ast, Context(target, config or settings().config), listen=listen)
-    meta = describe(linear)
-    known = elements(ast)
-    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), tuple(sorted(aliases(ast).items())))
+    run = describe(linear)
+    # the arguments are those of the kernel as written: one that simplification removed is still passed
+    meta = replace(describe(ast), global_size=run.global_size, local_size=run.local_size)
+    known, slots = elements(ast), {p.slot for p in meta.buffers}
+    pairs = tuple((s, others & slots) for s, others in sorted(aliases(ast).items()) if s in slots)
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs)

@@ -159,8 +159,8 @@ class _Reader:
         return self.as_whole(self.take(key, "number"))
 
     def as_whole(self, token: Token) -> int:
-        value = self.as_number(token)
-        if token.kind != "number" or not isinstance(value, int):
+        value = self.as_number(token) if token.kind == "number" else 0.0
+        if not isinstance(value, int):
             raise self.line.error(f"expected an integer, found {token.text!r}", token)
         return value
 

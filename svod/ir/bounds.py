@@ -234,8 +234,10 @@ def _own_factor(u: UOp) -> int:
             return math.gcd(factor(u.src[0]), factor(u.src[1]))
         case Op.MUL:
             return factor(u.src[0]) * factor(u.src[1])
-        case Op.NEG | Op.BROADCAST | Op.AFTER:
+        case Op.NEG | Op.BROADCAST | Op.AFTER | Op.EXTRACT:
             return factor(u.src[0])
+        case Op.RAMP | Op.STACK | Op.FLOORMOD:  # x % m is x - m * something
+            return math.gcd(*(factor(s) for s in u.src))
         case Op.WHERE:
             return math.gcd(factor(u.src[1]), factor(u.src[2]))
     return 1

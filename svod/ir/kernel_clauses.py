@@ -338,12 +338,6 @@ def core_id_counts_from_0(u: UOp) -> str | None:
 
 # --- after scheduling ------------------------------------------------------------------------------------------------------------
 
-@clause()
-def nothing_has_lanes(u: UOp) -> str | None:
-    """Values are scalars: lanes appear when VECTOR axes are expanded."""
-    return f"{u.op.name} of {u.dtype}" if u.dtype.lanes > 1 else None
-
-
 @clause(Op.RANGE)
 def copied_axes_have_constant_bounds(u: UOp) -> str | None:
     """The iterations of VECTOR, UNROLL and INTERLEAVE axes are written out, so their bounds are literals."""

@@ -27,7 +27,7 @@ def ops_of_a_kernel(u: UOp) -> str | None:
 
 @clause()
 def ops_after_scheduling(u: UOp) -> str | None:
-    """After scheduling there are no BINDs, and no vector ops yet."""
+    """After scheduling there are no BINDs, and no vectors yet: those appear when VECTOR axes are expanded."""
     return None if u.op in SCALAR_OPS else f"{u.op.name} has no place in a scheduled kernel"
 
 
@@ -48,7 +48,7 @@ KERNEL = Spec("KERNEL", (ops_of_a_kernel, *_GRAPH))
 """A user's graph under a SINK, before anything is done to it."""
 
 SCALAR = Spec("SCALAR", (
-    ops_after_scheduling, *_GRAPH, kernel.nothing_has_lanes, kernel.copied_axes_have_constant_bounds, kernel.cores_do_not_share_a_reduction,
+    ops_after_scheduling, *_GRAPH, kernel.copied_axes_have_constant_bounds, kernel.cores_do_not_share_a_reduction,
     kernel.interleaved_axes_are_reduced))
 """A scheduled graph: axes say how they run, nothing is expanded."""
 

@@ -85,7 +85,7 @@ def _accesses(nodes: list[UOp]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     outs: set[int] = set()
     ins: set[int] = set()
     for u in nodes:
-        if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and (p := root_param(u.src[0])) is not None:
+        if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and (p := root_param(u.src[0])) is not None and not p.src:
             if u.op is not Op.LOAD:
                 outs.add(p.arg.slot)
             if u.op is not Op.STORE:
@@ -105,6 +105,8 @@ def _buffers(nodes: list[UOp], outs: tuple[int, ...], ins: tuple[int, ...]) -> l
     for s, u in sorted(slots.items()):
         if not isinstance(u.dtype, PtrDType):
             raise GraphError(f"parameter {u.arg.name!r} is {u.dtype}, not a pointer")
+        if s < 0:
+            raise GraphError(f"parameter {u.arg.name!r} has slot {s}", hint="slots count from 0")
         out.append(Param(u.arg.name, u.dtype.base, s, u.dtype.space, s in ins, s in outs, u.arg.size))
     return out
 
@@ -125,6 +127,8 @@ def _sizes(nodes: list[UOp], variables: dict[str, UOp]) -> tuple[tuple[UOp, UOp,
     extents: dict[SpecialKind, dict[int, UOp]] = {k: {} for k in SpecialKind}
     for u in nodes:
         if u.op is Op.SPECIAL:
+            if u.arg.axis not in range(3):
+                raise GraphError(f"a {u.arg.kind.value} id has axis {u.arg.axis}", hint="a launch has the axes 0, 1 and 2")
             if extents[u.arg.kind].setdefault(u.arg.axis, u.src[0]) is not u.src[0]:
                 raise GraphError(f"two {u.arg.kind.value} ids of axis {u.arg.axis} have different extents")
     direct, local, global_ = (extents[k] for k in (SpecialKind.DIRECT, SpecialKind.LOCAL, SpecialKind.GLOBAL))

@@ -132,7 +132,10 @@ class RandomGraphs:
 
     def condition(self, dtype: DType) -> UOp:
         """A comparison or an operation on bools."""
-        if self.rng.random() < 0.5:
+        roll = self.rng.random()
+        if roll < 0.2 and dtypes.index in self.types:
+            return UOp(self.rng.choice(COMPARE), (self.variable(dtypes.index.vec(dtype.lanes)), self.literal(dtypes.index.vec(dtype.lanes))))
+        if roll < 0.5:
             of = self.rng.choice([t for t in self.types if t is not dtypes.bool]).vec(dtype.lanes)
             return UOp(self.rng.choice(COMPARE), self.pair(of))
         if self.rng.random() < 0.2:

@@ -6,7 +6,7 @@ Invariant: an SvodError is printed as its message, never as a traceback.
 """
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -59,13 +59,13 @@ def devices(as_json: AsJson = False) -> None:
     """List the devices: what is there; for what is not, why, and what to install."""
     found = svod.devices()
     if as_json:
-        print_json([asdict(d) for d in found])
+        print_json([{"name": d.name, "available": d.available, "why": d.why, "hint": d.hint, "details": dict(d.details)} for d in found])
         return
     rows = [(d.name, "yes" if d.available else "no", _device_notes(d.available, d.why, d.hint, d.details)) for d in found]
     print_table(("device", "available", ""), rows)
 
 
-def _device_notes(available: bool, why: str, hint: str, details: dict[str, str]) -> str:
+def _device_notes(available: bool, why: str, hint: str, details: Mapping[str, str]) -> str:
     """The last column of `svod devices`."""
     if available:
         return ", ".join(f"{key} {value}" for key, value in details.items())

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,13 @@ def test_out_of_memory_drains_the_pool_once_and_tries_again() -> None:
     assert pool.alloc(200).nbytes == 200
 
 
+def test_the_peak_stays_when_memory_goes_back() -> None:
+    pool = LRUAllocator(HOST)
+    pool.free(pool.alloc(1000))
+    block = pool.alloc(10)
+    assert (pool.stats().peak_bytes, pool.stats().live_bytes, block.nbytes) == (1000, 10, 10)
+
+
 def test_draining_gives_everything_unused_back() -> None:
     base = Quota(1000)
     pool = LRUAllocator(base)
@@ -225,9 +233,10 @@ def test_freeing_twice_or_a_strangers_block_is_an_error() -> None:
 
 def test_a_destructor_may_free_while_its_own_thread_holds_the_lock() -> None:
     pool = LRUAllocator(HOST)
-    block = pool.alloc(10)
+    block, start = pool.alloc(10), time.monotonic()
     with pool._lock:
         pool.free(block)
+    assert time.monotonic() - start < 1
     assert pool.stats().cached_bytes == 10
     assert pool.alloc(10) is block
 

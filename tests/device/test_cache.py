@@ -139,6 +139,17 @@ def test_a_file_larger_than_the_cache_is_not_read(tmp_path: Path) -> None:
     assert not file_of(cache, "k").exists()
 
 
+def test_a_good_entry_put_in_the_place_of_a_damaged_one_is_not_removed(cache: DiskCache) -> None:
+    """The other process was faster: between our look at the damage and its removal, the file became another one."""
+    cache.put("k", b"damaged")
+    path = file_of(cache, "k")
+    seen = path.lstat()
+    cache.put("k", b"good")
+    assert not module._remove(path, seen)
+    assert cache.get("k") == b"good"
+    assert module._remove(path, path.lstat())
+
+
 def test_verify_removes_what_is_damaged_and_what_dead_writers_left(cache: DiskCache) -> None:
     for i in range(10):
         cache.put(f"k{i}", PAYLOAD)

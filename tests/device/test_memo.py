@@ -98,6 +98,18 @@ def test_eight_threads_make_each_key_once() -> None:
     assert all(s == seen[0] for s in seen)
 
 
+def test_what_was_made_between_the_look_and_the_turn_is_not_made_again() -> None:
+    class Late(MemoryCache[str, int]):
+        looks = 0
+
+        def get(self, key: str) -> int | None:
+            self.looks += 1
+            return None if self.looks == 1 else super().get(key)
+    cache = Late(3)
+    cache.put("k", 5)
+    assert cache.get_or_make("k", lambda: 6) == 5
+
+
 def test_an_exception_is_not_kept() -> None:
     cache: MemoryCache[str, int] = MemoryCache(3)
 
@@ -184,6 +196,26 @@ def test_two_threads_that_need_each_other_get_an_error_and_no_deadlock() -> None
     assert len(errors) >= 1
     assert all("itself" in e.what for e in errors)
     assert not flight._flights
+
+
+def test_who_waited_for_what_is_done_by_now_makes_no_circle() -> None:
+    """Another thread makes k; it waited for something of ours, which is done, but it has not woken up yet."""
+    flight: SingleFlight[str, int] = SingleFlight()
+    other, got = threading.get_ident() + 1, list[int]()
+    k = flight._flights["k"] = module._Flight(other)
+
+    def finish() -> None:
+        k.value.append(3)
+        k.done.set()
+
+    def ask(_: int) -> None:
+        done: module._Flight[int] = module._Flight(threading.get_ident())
+        done.done.set()
+        flight._waiting[other] = done
+        threading.Timer(0.05, finish).start()
+        got.append(flight.run("k", lambda: 4))
+    together(1, ask)
+    assert got == [3]
 
 
 def test_an_interrupted_maker_interrupts_its_own_thread_only() -> None:

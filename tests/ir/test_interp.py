@@ -157,7 +157,8 @@ def test_accumulator_in_nested_loops_is_reset_where_it_is_stored() -> None:
     slot = acc.after(first, COLUMN)[ZERO]
     update = slot.store(slot.load() + value)
     out = acc.after(update.end(COLUMN))[ZERO].load()
-    program = linear(ROW, first, ROW * 4, COLUMN, ROW * 4 + COLUMN, value, slot.load(), slot.load() + value, update, end(COLUMN), out, DST[ROW].store(out), end(ROW))
+    program = linear(ROW, first, ROW * 4, COLUMN, ROW * 4 + COLUMN, value, slot.load(), slot.load() + value, update, end(COLUMN),
+                     out, DST[ROW].store(out), end(ROW))
     src, dst = np.arange(12, dtype=np.float32), np.zeros(3, np.float32)
     run_linear(program, [src, dst], {"n": 3})
     assert dst.tolist() == [6, 22, 38]

@@ -49,7 +49,7 @@ def _built(x: UOp, dst: DType, native: Pairs) -> UOp | None:
         wide = x.cast(dtypes.f32) if (src.name, "f32") in native else to_f32(x)
         return wide.cast(dst)
     if dst in SMALL_FLOATS:
-        return from_f32(x, dst) if src is dtypes.f32 else _to_small(x, dst)
+        return from_f32(x, dst) if src is dtypes.f32 else _to_small(x, dst) if _reaches(src, native) else None
     if src in SMALL_INTS and dst.is_float:
         return x.cast(dtypes.i32).cast(dst)
     if src.is_float and dst in SMALL_INTS:
@@ -64,6 +64,11 @@ def _to_bool(x: UOp) -> UOp:
         return x.ne(full(0, x))
     bits = code(x)
     return bits.ne(0) if fmt.unsigned_zero else (bits & ((1 << (x.dtype.bits - 1)) - 1)).ne(0)
+
+
+def _reaches(src: DType, native: Pairs) -> bool:
+    """True if the target can take `src` the first step towards a narrow float; f64 and 64-bit integers are not everywhere."""
+    return src.bits <= 32 or (src.name, "f32") in native
 
 
 def _to_small(x: UOp, dst: DType) -> UOp:

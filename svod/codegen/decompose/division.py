@@ -4,8 +4,8 @@ Owns: FLOORDIV, FLOORMOD, IDIV, MOD. Must not know other ops' rules.
 Invariant: an IDIV or MOD left in the graph never divides by zero, nor the least signed integer by -1, whatever its operands hold: hardware
 traps on that, and pure ops are evaluated speculatively. What bounds prove costs nothing.
 
-A guarded divisor is WHERE(bad, 1, y), or MAX(y, 1) for unsigned y. Dividing by 1 gives what the policy asks for in all bad cases but the
-quotient by zero, which is replaced by 0 afterwards.
+A guarded divisor is WHERE(bad, 1, y). Dividing by 1 gives what the policy asks for in all bad cases but the quotient by zero, which is
+replaced by 0 afterwards.
 """
 from __future__ import annotations
 
@@ -73,8 +73,6 @@ def _safe(x: UOp, y: UOp) -> UOp:
     """`y`, or 1 where x / y would trap."""
     if _guarded(x, y):
         return y
-    if y.dtype.is_unsigned:
-        return y.maximum(1)
     bad = [y.eq(0)] if _may_be(y, 0) else []
     bad += [y.eq(-1) & x.eq(int(x.dtype.min))] if _overflows(x, y) else []
     return (bad[0] if len(bad) == 1 else bad[0] | bad[1]).where(full(1, y), y)
@@ -116,7 +114,10 @@ def _sign(x: UOp) -> UOp:
 
 @rule(op(Op.FLOORDIV, src=(any_("x"), any_("y"))), example=(J // 3, J.idiv(3)))
 def floor_quotient(x: UOp, y: UOp) -> UOp | None:
-    """floor(x / y) == x / y for x, y >= 0; x >> n for y = 2**n; ~(~x / y) for x < 0 < y; else x / y, less 1 where the rest has the other sign."""
+    """floor(x / y) == x / y for x, y >= 0; x >> n for y = 2**n; ~(~x / y) for x < 0 < y.
+
+    Else x / y, less 1 where the remainder is not 0 and has not y's sign.
+    """
     if (n := _shift_of(y)) is not None:
         return x >> n if n else x
     low = _bounds(y)[0]

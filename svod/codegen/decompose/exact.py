@@ -51,8 +51,9 @@ def odd_sum(a: UOp, b: UOp) -> UOp:
 def odd_int(x: UOp, keep: int) -> UOp:
     """Integers with more than `keep` significant bits rounded to odd, to a multiple of 2**(bits - keep).
 
-    The low bits are dropped, and the last one kept says if any of them was set. What is at most 2**keep in magnitude is left alone, so the result
-    is exact in a float of `keep` bits. In two's complement the neighbours are the same two on either side of zero, so signs need no care.
+    The low bits are dropped, and the last one kept says if any of them was set. What is at most 2**keep in magnitude is left alone, so the
+    result is exact in a float of `keep` bits. In two's complement the neighbours are the same two on either side of zero, so signs need no
+    care.
     """
     dropped = (1 << (x.dtype.bits - keep)) - 1
     bound = 1 << keep

@@ -24,8 +24,7 @@ def float_rules(target: Target) -> tuple[Rule, ...]:
     """The rules `target` needs."""
     lacking = {Op.TRUNC: truncate, Op.FLOOR: round_down, Op.CEIL: round_up, Op.RINT: round_to_even, Op.MAX: greater_float,
                Op.MIN: lesser_float, Op.ABS: float_abs}
-    fused = () if target.fma and target.has(Op.MULACC) else (multiply_add_in_f64,)
-    return (*(r for o, r in lacking.items() if not target.has(o)), *fused)
+    return (*(r for o, r in lacking.items() if not target.has(o)), *_fused_rules(target))
 
 
 def _sign_bit(x: UOp) -> int:
@@ -101,11 +100,17 @@ def lesser_float(x: UOp, y: UOp) -> UOp | None:
     return (x < y).where(x, (y < x).where(y, x.eq(y).where(equal, x + y)))
 
 
-@rule(op(Op.MULACC, src=(_X, _Y, _Z)))
-def multiply_add_in_f64(x: UOp, y: UOp, z: UOp) -> UOp | None:
-    """fma(x, y, z) in f32 == round(odd(x * y + z in f64)); f16 in f32 likewise. f64 has no wider type: declined."""
-    wide = {"f32": dtypes.f64, "f16": dtypes.f32}.get(x.dtype.name)
-    if wide is None:
-        return None
-    a, b, c = (v.cast(wide) for v in (x, y, z))
-    return odd_sum(a * b, c).cast(x.dtype)
+def _fused_rules(target: Target) -> tuple[Rule, ...]:
+    if target.fma and target.has(Op.MULACC):
+        return ()
+    wider = {t.name: w for t, w in ((dtypes.f16, dtypes.f32), (dtypes.f32, dtypes.f64)) if w in target.arithmetic}
+
+    @rule(op(Op.MULACC, src=(_X, _Y, _Z)))
+    def multiply_add_in_wider(x: UOp, y: UOp, z: UOp) -> UOp | None:
+        """fma(x, y, z) == round(odd(exact(x * y) + z)), with f64 for f32 and f32 for f16; f64 has no wider type."""
+        if (wide := wider.get(x.dtype.name)) is None:
+            return None
+        a, b, c = (v.cast(wide) for v in (x, y, z))
+        return odd_sum(a * b, c).cast(x.dtype)
+
+    return (multiply_add_in_wider,)

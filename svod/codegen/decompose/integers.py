@@ -11,7 +11,7 @@ from svod.codegen.decompose.support import NOT_FOR_BOOL, SMALL_INTS
 from svod.dtype import dtypes
 from svod.ir.bounds import interval
 from svod.ir.ops import BINARY, COMPARISONS, Op
-from svod.ir.pattern import Rule, any_, op, rule
+from svod.ir.pattern import Rule, any_, bool_, int_, op, rule
 from svod.ir.rules.samples import K, M, P, Q, S
 from svod.ir.uop import UOp
 from svod.target import Target
@@ -27,11 +27,9 @@ def integer_rules(target: Target) -> tuple[Rule, ...]:
 
 # --- bool ------------------------------------------------------------------------------------------------------------------------
 
-@rule(op(*NOT_FOR_BOOL, src=(any_("x"), any_("y")), name="u"), example=(P < Q, ~P & Q))
+@rule(op(*NOT_FOR_BOOL, src=(bool_("x"), bool_("y")), name="u"), example=(P < Q, ~P & Q))
 def bool_by_logic(u: UOp, x: UOp, y: UOp) -> UOp | None:
     """Of bools: x < y == ~x & y; x <= y == ~x | y; x == y == ~(x ^ y); x != y == x ^ y; max is or, min is and."""
-    if x.dtype.name != "bool":
-        return None
     match u.op:
         case Op.CMPLT:
             return ~x & y
@@ -44,13 +42,12 @@ def bool_by_logic(u: UOp, x: UOp, y: UOp) -> UOp | None:
     return x | y if u.op is Op.MAX else x & y
 
 
-@rule(op(Op.LANES, src=(any_("x"),), name="u"),
+@rule(op(Op.LANES, src=(bool_("x"),), name="u"),
       example=(UOp(Op.LANES, (P.broadcast(4),), Op.MAX, dtypes.bool), UOp(Op.LANES, (P.broadcast(4),), Op.OR, dtypes.bool)))
 def bool_lanes_by_logic(u: UOp, x: UOp) -> UOp | None:
     """The greatest of bool lanes is their or, the least their and."""
-    if u.dtype is not dtypes.bool or u.arg not in (Op.MAX, Op.MIN):
-        return None
-    return UOp(Op.LANES, (x,), Op.OR if u.arg is Op.MAX else Op.AND, u.dtype)
+    logic = {Op.MAX: Op.OR, Op.MIN: Op.AND}.get(u.arg)
+    return None if logic is None else UOp(Op.LANES, (x,), logic, u.dtype)
 
 
 # --- shifts ----------------------------------------------------------------------------------------------------------------------
@@ -62,40 +59,41 @@ def _in_range(count: UOp) -> bool:
     return low >= 0 and high < count.dtype.bits
 
 
-def _guarded_shift(u: UOp, x: UOp, count: UOp) -> UOp:
-    """The shift by the low bits of the count, and zero where the count is more than those."""
+def _split(x: UOp, count: UOp) -> tuple[UOp, UOp, int]:
+    """(true where the count is in range, the count modulo the width, the greatest count in range)."""
     last = x.dtype.bits - 1
-    inside = count.cast(UNSIGNED[x.dtype.bits]) <= last
-    return inside.where(UOp(u.op, (x, count & last)), full(0, x))
+    return count.cast(UNSIGNED[x.dtype.bits]) <= last, count & last, last
 
 
-@rule(op(Op.SHL, src=(any_("x"), any_("y")), name="u"),
+@rule(op(Op.SHL, src=(any_("x"), any_("y"))),
       example=(K << M, (M.cast(dtypes.u32) <= 31).where(K << (M & 31), 0)))
-def shift_left_in_range(u: UOp, x: UOp, y: UOp) -> UOp | None:
+def shift_left_in_range(x: UOp, y: UOp) -> UOp | None:
     """x << y == x << (y & (width - 1)) if 0 <= y < width, else 0."""
-    return None if _in_range(y) else _guarded_shift(u, x, y)
-
-
-@rule(op(Op.SHR, src=(any_("x"), any_("y")), name="u"),
-      example=(K >> M, K >> M.cast(dtypes.u32).minimum(31).cast(dtypes.i32)))
-def shift_right_in_range(u: UOp, x: UOp, y: UOp) -> UOp | None:
-    """x >> y == x >> (y & (width - 1)) if 0 <= y < width, else 0; of signed x, x >> min(y as unsigned, width - 1)."""
     if _in_range(y):
         return None
-    if x.dtype.is_unsigned:
-        return _guarded_shift(u, x, y)
-    return x >> y.cast(UNSIGNED[x.dtype.bits]).minimum(x.dtype.bits - 1).cast(x.dtype)
+    inside, low, _ = _split(x, y)
+    return inside.where(x << low, full(0, x))
+
+
+@rule(op(Op.SHR, src=(any_("x"), any_("y"))),
+      example=(K >> M, K >> (M.cast(dtypes.u32) <= 31).where(M & 31, 31)))
+def shift_right_in_range(x: UOp, y: UOp) -> UOp | None:
+    """x >> y == x >> (y & (width - 1)) if 0 <= y < width, else x >> (width - 1) for signed x, 0 for unsigned."""
+    if _in_range(y):
+        return None
+    inside, low, last = _split(x, y)
+    return inside.where(x >> low, full(0, x)) if x.dtype.is_unsigned else x >> inside.where(low, full(last, x))
 
 
 # --- the others ------------------------------------------------------------------------------------------------------------------
 
-@rule(op(Op.ABS, src=(any_("x", "is_int"),)), example=(S.cast(dtypes.u8).abs(), S.cast(dtypes.u8)))
+@rule(op(Op.ABS, src=(int_("x"),)), example=(S.cast(dtypes.u8).abs(), S.cast(dtypes.u8)))
 def drop_unsigned_abs(x: UOp) -> UOp | None:
     """|x| == x for unsigned x."""
     return x if x.dtype.is_unsigned else None
 
 
-@rule(op(Op.ABS, src=(any_("x", "is_int"),)), example=(S.abs(), (S ^ (S >> 7)) - (S >> 7)))
+@rule(op(Op.ABS, src=(int_("x"),)), example=(S.abs(), (S ^ (S >> 7)) - (S >> 7)))
 def integer_abs(x: UOp) -> UOp | None:
     """|x| == (x ^ s) - s with s == x >> (width - 1), -1 for negative x; wraps for the least integer. Unsigned: x."""
     if x.dtype.is_unsigned:
@@ -104,19 +102,19 @@ def integer_abs(x: UOp) -> UOp | None:
     return (x ^ sign) - sign
 
 
-@rule(op(Op.MAX, src=(any_("x", "is_int"), any_("y"))), example=(K.maximum(M), (K < M).where(M, K)))
+@rule(op(Op.MAX, src=(int_("x"), any_("y"))), example=(K.maximum(M), (K < M).where(M, K)))
 def greater_integer(x: UOp, y: UOp) -> UOp | None:
     """max(x, y) == y if x < y else x."""
     return (x < y).where(y, x)
 
 
-@rule(op(Op.MIN, src=(any_("x", "is_int"), any_("y"))), example=(K.minimum(M), (K < M).where(K, M)))
+@rule(op(Op.MIN, src=(int_("x"), any_("y"))), example=(K.minimum(M), (K < M).where(K, M)))
 def lesser_integer(x: UOp, y: UOp) -> UOp | None:
     """min(x, y) == x if x < y else y."""
     return (x < y).where(x, y)
 
 
-@rule(op(Op.MULACC, src=(any_("x", "is_int"), any_("y"), any_("z"))), example=(K.fma(M, 3), K * M + 3))
+@rule(op(Op.MULACC, src=(int_("x"), any_("y"), any_("z"))), example=(K.fma(M, 3), K * M + 3))
 def split_integer_multiply_add(x: UOp, y: UOp, z: UOp) -> UOp | None:
     """fma(x, y, z) == x * y + z for integers, which wrap either way; compilers fuse it where that pays."""
     return x * y + z

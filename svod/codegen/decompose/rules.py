@@ -19,6 +19,7 @@ from svod.codegen.decompose.functions import function_rules
 from svod.codegen.decompose.integers import integer_rules
 from svod.codegen.decompose.small_floats import small_float_rules
 from svod.codegen.decompose.support import complete
+from svod.ir.ops import Op
 from svod.ir.pattern import RuleSet
 from svod.target import Target
 
@@ -31,3 +32,10 @@ def rules_for(target: Target) -> RuleSet:
         return RuleSet(name, ())
     return RuleSet(name, (*small_float_rules(target), *integer_rules(target), *division_rules(target), *cast_rules(target),
                           *float_rules(target), *function_rules(target)))
+
+
+def replaced_by(target: Target) -> dict[str, str]:
+    """The ops that `target` has not natively for every dtype, each with the names of the rules that may rewrite it; for people to read."""
+    rules = rules_for(target).rules
+    found = {o.name: ", ".join(r.name for r in rules if o in r.pat.ops) for o in Op}
+    return {name: names for name, names in found.items() if names}

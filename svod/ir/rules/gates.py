@@ -56,18 +56,16 @@ def drop_inner_false(g: UOp, x: UOp, y: UOp, z: UOp) -> UOp | None:
 
 @rule(g.where(lit, bool_("y")), example=(P.where(UOp.const(True, dtypes.bool), Q), P | Q))
 def select_as_or(g: UOp, e: UOp, y: UOp) -> UOp | None:
-    """where(g, true, y) == g | y, where(g, false, y) == ~g & y. Bools."""
+    """where(g, true, y) == g | y, where(g, false, true) == ~g. Bools."""
     if (value := literal(e)) is None:
         return None
-    return g | y if value else ~g & y
+    return g | y if value else ~g if literal(y) is True else None
 
 
 @rule(g.where(bool_("x"), lit), example=(P.where(Q, False), P & Q))
 def select_as_and(g: UOp, x: UOp, e: UOp) -> UOp | None:
-    """where(g, x, false) == g & x, where(g, x, true) == ~g | x. Bools."""
-    if (value := literal(e)) is None:
-        return None
-    return ~g | x if value else g & x
+    """where(g, x, false) == g & x. Bools."""
+    return g & x if literal(e) is False else None
 
 
 # --- conjunctions ----------------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def _count(r: UOp, like: UOp) -> UOp | None:
 
 def _unused(u: UOp, r: UOp) -> bool:
     """True if neither the value of the REDUCE `u` nor the bounds of its other ranges depend on `r`."""
-    return all(r not in free_ranges(s) for s in u.src if s is not r)
+    return r not in free_ranges(u.src[0]) and all(r not in free_ranges(s) for s in u.src[1:] if s is not r)
 
 
 def _without(u: UOp, r: UOp, value: UOp) -> UOp:

@@ -1,7 +1,6 @@
 """f32 from and to narrow floats agrees with svod.dtype.convert, sign of NaN included."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,8 @@ def test_every_code_becomes_its_value(dtype: DType, samples: Any) -> None:
 @pytest.mark.parametrize("dtype", SMALL, ids=repr)
 def test_f32_is_rounded_once(dtype: DType, samples: Any) -> None:
     """Bit for bit, and a NaN becomes the quiet NaN with its sign."""
-    sample = np.concatenate([samples.all(dtypes.f32), np.array([0x7F800001, 0xFF800001, 0x7FC00000, 0xFFFFFFFF], np.uint32).view(np.float32)])
+    nans = np.array([0x7F800001, 0xFF800001, 0x7FC00000, 0xFFFFFFFF], np.uint32).view(np.float32)
+    sample = np.concatenate([samples.all(dtypes.f32), nans])
     got = evaluate(from_f32(UOp.scalar("x", dtypes.f32), dtype), {"x": sample})
     want = encode_array(sample, dtype)
     assert np.array_equal(got.view(want.dtype), want)
@@ -64,6 +64,6 @@ def test_size(dtype: DType) -> None:
     """Operations, constants left out: what a conversion costs."""
     def count(u: UOp) -> int:
         return sum(n.op not in (Op.CONST, Op.DEFINE_VAR, Op.BITCAST) for n in u.toposort())
-    limit = (1, 11) if dtype is dtypes.bf16 else (14, 20)
+    limit = (2, 13) if dtype is dtypes.bf16 else (14, 20)
     assert count(to_f32(UOp.scalar("x", dtype))) <= limit[0]
     assert count(from_f32(UOp.scalar("x", dtypes.f32), dtype)) <= limit[1]

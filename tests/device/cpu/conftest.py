@@ -274,11 +274,24 @@ define void @echo(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
 }
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 
+declare i32 @PyGILState_Check()
+
+; args out: out[core] = 2, or 3 if this thread holds the GIL
+define void @gil(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
+  %out = load ptr, ptr %args
+  %held = call i32 @PyGILState_Check()
+  %wide = sext i32 %held to i64
+  %answer = add i64 %wide, 2
+  %cell = getelementptr i64, ptr %out, i64 %core
+  store i64 %answer, ptr %cell
+  ret void
+}
+
 define void @nothing(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
   ret void
 }
 """
-NAMES = ("add", "add_reach", "sum", "count", "keep", "who", "hold", "nest", "echo", "nothing")
+NAMES = ("add", "add_reach", "sum", "count", "keep", "who", "hold", "nest", "echo", "gil", "nothing")
 
 
 @pytest.fixture(scope="session")

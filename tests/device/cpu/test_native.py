@@ -1,0 +1,55 @@
+"""Building the native code, and taking it from a cache."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from svod.device.cpu import jit
+from svod.device.cpu.native import Native, load_native, native_ir
+from svod.device.cpu.pool import Pool
+
+
+def works(native: Native) -> bool:
+    """Whether a pool can be made of it."""
+    return Pool(native, 2).stats().workers == 0
+
+
+def test_the_text_is_the_same_each_time_and_names_no_address() -> None:
+    assert native_ir() == native_ir()
+    assert all("inttoptr i64 " not in text.replace("inttoptr i64 %", "") for text in native_ir())
+
+
+def test_objects_come_from_the_cache() -> None:
+    kept: dict[str, bytes] = {}
+    calls: list[str] = []
+
+    def cache(text: str, make: Callable[[], bytes]) -> bytes:
+        calls.append(text)
+        if text not in kept:
+            kept[text] = make()
+        return kept[text]
+
+    assert works(load_native(cache))
+    assert tuple(kept) == native_ir()
+    made = dict(kept)
+    assert works(load_native(cache))
+    assert kept == made and tuple(calls) == native_ir() * 2
+
+
+@pytest.mark.parametrize("damage", [lambda obj: obj[:-1], lambda obj: b"", lambda obj: obj[:99] + bytes([obj[99] ^ 1]) + obj[100:]])
+def test_damaged_objects_in_the_cache_are_compiled_again(damage: Callable[[bytes], bytes]) -> None:
+    assert works(load_native(lambda text, make: damage(make())))
+
+
+def test_an_object_of_something_else_is_compiled_again() -> None:
+    other = jit.compile_ir("define void @svod_launch() {\n  ret void\n}\n")
+    assert works(load_native(lambda text, make: other))
+
+
+def test_functions_are_found_by_name(native: Native) -> None:
+    assert native.pool_run and native.address("launch")
+    with pytest.raises(AttributeError, match="pool_walk"):
+        native.pool_walk  # noqa: B018
+    with pytest.raises(AttributeError, match="launch"):
+        native.launch  # noqa: B018
