@@ -56,7 +56,9 @@ class Scheduler:
     opts: list[Opt] = field(default_factory=list)
 
     def do(self, kind: OptKind, axis: Path, amount: int = 0, *, tail: Tail = Tail.EXACT, other: Path = ()) -> None:
-        """Applies one Opt and records it."""
+        """Applies one Opt and records it; an axis that simplification has removed needs none."""
+        if self.axis(axis) is None:
+            return
         opt = Opt(kind, axis, amount, tail, other)
         self.sink = apply_opts(self.sink, (opt,), self.target.cores)
         self.opts.append(opt)
@@ -389,10 +391,10 @@ def _schedule(s: Scheduler, p: Plan) -> None:
         s.do(OptKind.SWAP, p.swap[0], other=p.swap[1])
         p = _renamed(p, dict((p.swap, p.swap[::-1])))
     spec = {x.path: x for x in p.lanes}
-    if p.group is not None and s.axis(p.group) is not None:
+    if p.group is not None:
         x = spec.get(p.group)
         s.do(OptKind.GROUP, p.group, x.lanes * x.copies if x else 1)
-    if p.parallel is not None and s.axis(p.parallel) is not None:
+    if p.parallel is not None:
         x = spec.get(p.parallel)
         unit = x.lanes * x.copies if x else p.tile[1] if p.tile and p.tile[0] == p.parallel else 1
         s.do(OptKind.PARALLEL, p.parallel, unit)
@@ -402,8 +404,7 @@ def _schedule(s: Scheduler, p: Plan) -> None:
         if rows > 1:
             s.do(OptKind.UNROLL, (*path, 1))
     for x in p.lanes:
-        if s.axis(x.path) is not None:
-            _lanes(s, x)
+        _lanes(s, x)
     if p.stage is not None:
         s.do(OptKind.STAGE, (*p.stage[1], 0), p.stage[0])
 
@@ -437,9 +438,8 @@ def _lanes(s: Scheduler, x: Lanes) -> None:
     s.do(OptKind.SPLIT, x.path, block, tail=tail)
     _registers(s, (*x.path, 1), x)
     rest = (*x.path, 2)
-    if s.axis(rest) is not None:
-        s.do(OptKind.SPLIT, rest, x.lanes, tail=Tail.MASK)
-        s.do(OptKind.VECTOR, (*rest, 1))
+    s.do(OptKind.SPLIT, rest, x.lanes, tail=Tail.MASK)
+    s.do(OptKind.VECTOR, (*rest, 1))
 
 
 def _registers(s: Scheduler, path: Path, x: Lanes) -> None:

@@ -165,7 +165,7 @@ class Interpreter:
         """Executes the program. `buffers[slot]` is a C-contiguous array of the storage dtype of that PARAM, of any shape; `values` are the
         variables by name. ArgumentError for an unsuitable buffer or an access out of bounds, LaunchError for variables and cores."""
         launch = self.code.frame.copy()
-        for p, k in self.code.leaves(Op.PARAM):
+        for p, k in self.code.by_op[Op.PARAM]:
             launch[k] = self.buffer(p, buffers)
         self.set_variables(launch, values or {}, cores)
         self.set_memories(launch, Op.DEFINE_SCRATCH)
@@ -181,8 +181,8 @@ class Interpreter:
 
     def items(self, launch: Frame, cores: int) -> Iterator[Frame]:
         """The frames of all work items, core after core, with their numbers and local memories."""
-        core_ids = [(k, storage(u.dtype)) for u, k in self.code.leaves(Op.DEFINE_VAR) if u.arg.name == CORE_ID]
-        specials = sorted(self.code.leaves(Op.SPECIAL), key=lambda uk: -uk[0].arg.axis)
+        core_ids = [(k, storage(u.dtype)) for u, k in self.code.by_op[Op.DEFINE_VAR] if u.arg.name == CORE_ID]
+        specials = sorted(self.code.by_op[Op.SPECIAL], key=lambda uk: -uk[0].arg.axis)
         grid = [range(self.extent(u, launch)) for u, _ in specials]
         for core, ids in itertools.product(range(cores), itertools.product(*grid)):
             item = launch.copy()
@@ -195,11 +195,11 @@ class Interpreter:
 
     def extent(self, special: UOp, launch: Frame) -> int:
         """How many ids a SPECIAL counts."""
-        known: dict[UOp | str, Given] = {u: launch[k] for u, k in self.code.leaves(Op.DEFINE_VAR) if launch[k] is not None}
+        known: dict[UOp | str, Given] = {u: launch[k] for u, k in self.code.by_op[Op.DEFINE_VAR] if launch[k] is not None}
         return int(evaluate(special.src[0], known))
 
     def set_memories(self, frame: Frame, op: Op) -> None:
-        for u, k in self.code.leaves(op):
+        for u, k in self.code.by_op[op]:
             frame[k] = fresh(u)
 
     # ---- arguments ---------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Interpreter:
 
     def set_variables(self, launch: Frame, values: Mapping[str, int | float], cores: int) -> None:
         """Puts the variables into a frame, checked; checks the number of cores."""
-        variables = {u.arg.name: (u, k) for u, k in self.code.leaves(Op.DEFINE_VAR)}
+        variables = {u.arg.name: (u, k) for u, k in self.code.by_op[Op.DEFINE_VAR]}
         shares = int(variables.pop(CORE_ID)[0].arg.max) + 1 if CORE_ID in variables else 1
         if cores != shares:
             raise LaunchError(f"the program is made for {shares} core{'s' * (shares > 1)}, not {cores}", at=self.at)

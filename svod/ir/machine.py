@@ -38,10 +38,8 @@ class Code:
     place: dict[UOp, int] = field(default_factory=dict)
     written: set[UOp] = field(default_factory=set)
     """The memories stored to."""
-
-    def leaves(self, *ops: Op) -> list[tuple[UOp, int]]:
-        """The nodes of these ops with their places in a frame."""
-        return [(u, k) for u, k in self.place.items() if u.op in ops]
+    by_op: dict[Op, list[tuple[UOp, int]]] = field(default_factory=lambda: {op: [] for op in Op})
+    """The nodes of each op with their places in a frame."""
 
 
 def compile_linear(linear: UOp, name: str = "") -> Code:
@@ -87,8 +85,10 @@ class _Compiler:
         if u.op is Op.CONST:
             one = literal(u.arg.value, u.dtype)
             value = one if u.dtype.lanes == 1 else np.full(u.dtype.lanes, one)
+        k = self.code.place[u] = len(self.code.frame)
         self.code.frame.append(value)
-        return self.code.place.setdefault(u, len(self.code.frame) - 1)
+        self.code.by_op[u.op].append((u, k))
+        return k
 
     def step(self, u: UOp) -> Step | None:
         """What an instruction that is no bracket does; None for nothing."""

@@ -134,7 +134,8 @@ class RandomGraphs:
         """A comparison or an operation on bools."""
         roll = self.rng.random()
         if roll < 0.2 and dtypes.index in self.types:
-            return UOp(self.rng.choice(COMPARE), (self.variable(dtypes.index.vec(dtype.lanes)), self.literal(dtypes.index.vec(dtype.lanes))))
+            of = dtypes.index.vec(dtype.lanes)
+            return UOp(self.rng.choice(COMPARE), (self.variable(of), self.literal(of)))
         if roll < 0.5:
             of = self.rng.choice([t for t in self.types if t is not dtypes.bool]).vec(dtype.lanes)
             return UOp(self.rng.choice(COMPARE), self.pair(of))
@@ -143,12 +144,13 @@ class RandomGraphs:
         return UOp(self.rng.choice((*BOOL_OPS, *COMPARE)), self.pair(dtype))
 
     def conversion(self, dtype: DType) -> UOp:
-        """A CAST from any dtype, or a BITCAST from an integer of the same width (the bits of a float could be a NaN's, which say nothing)."""
+        """A CAST from any dtype, or a BITCAST from an integer of the same width (not from floats: the payload of a NaN says nothing)."""
         of = self.rng.choice(self.types).vec(dtype.lanes)
         value = self.pick(of)
         if dtype.scalar is dtypes.index and (of.is_float or of.bits > 32) and of.scalar is not dtypes.index:
             value = value.cast(dtypes.i16)
-        if of.bits == dtype.bits and of.is_int and dtypes.index not in (of.scalar, dtype.scalar) and of is not dtype and self.rng.random() < 0.5:
+        fits = of.bits == dtype.bits and of.is_int and of is not dtype and dtypes.index not in (of.scalar, dtype.scalar)
+        if fits and self.rng.random() < 0.5:
             return value.bitcast(dtype.scalar)
         return UOp(Op.CAST, (value,), None, dtype)
 
@@ -199,8 +201,7 @@ def _values(u: UOp, rng: np.random.Generator, count: int) -> NDArray[Any]:
         drawn = [low + int(r * (high - low + 1)) for r in rng.random(count - len(special))]
         return np.array([min(v, high) for v in special + drawn], kind)
     special = [0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), 0.5, 3.0, 1e-40, 6e4, -2.5]
-    codes = rng.integers(0, 1 << dtype.bits, count - len(special), f"u{dtype.bits // 8}" if dtype.bits < 64 else np.uint64,
-                         endpoint=False) if dtype.bits < 64 else rng.integers(0, 1 << 63, count - len(special), np.uint64)
+    codes = rng.integers(0, (1 << dtype.bits) - 1, count - len(special), f"u{dtype.bits // 8}", endpoint=True)
     return np.concatenate([np.array([literal(v, dtype) for v in special], kind), codes.view(kind)])
 
 
@@ -221,6 +222,7 @@ def disagreement(before: UOp, after: UOp, at: Mapping[UOp, NDArray[Any]]) -> str
         return ""
     a, b = np.broadcast_arrays(a, b)
     where = tuple(int(i) for i in np.argwhere(wrong)[0])
-    leaves = [u for u in UOp.sink(before, after).toposort() if u in at]
-    values = ", ".join(f"{getattr(u.arg, 'name', u.arg)}={np.broadcast_to(at[u], a.shape[:1] or (1,))[where[0] if where else 0]}" for u in leaves)
+    point = where[0] if where else 0
+    leaves = {getattr(u.arg, "name", f"axis {u.arg}"): at[u] for u in UOp.sink(before, after).toposort() if u in at}
+    values = ", ".join(f"{name}={np.broadcast_to(v, a.shape[:1] or (1,))[point]}" for name, v in leaves.items())
     return f"{a[where]} became {b[where]} at {values}"

@@ -194,7 +194,7 @@ def test_values_by_name_and_in_order(values: Any) -> None:
     ((3, "4"), "'n' .* takes a whole"), ((3, None), "None was given"),
     ("ab", "object of type str"), (5, "object of type int"), ({3, 4}, "object of type set"), (None, "NoneType"),
     (iter((3, 4)), "object of type tuple_iterator"),
-], ids=str)
+])
 def test_wrong_values(values: Any, message: str) -> None:
     for exprs in (SIZES, (index(1),)):
         with pytest.raises(LaunchError, match=message):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from svod.codegen.decompose.support import SMALL_FLOATS, complete
 import svod.codegen.math as polynomials
+from svod.codegen.decompose.support import SMALL_FLOATS, complete
 from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, RuleSet, op, rule

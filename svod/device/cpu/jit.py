@@ -1,12 +1,12 @@
 """LLVM IR text to machine code in this process: compile to object bytes, load them, unload them.
 
-Owns: the only use of llvmlite: host detection, the pass list, object files, their memory. Must not know kernels, the ABI, the disk cache or Python
-callables. Invariants: what comes back from `load_object` is exactly what `compile_ir` made (a seal over the bytes is checked first), and memory
-taken by a loaded object is given back after `close()`.
+Owns: the only use of llvmlite: host detection, the pass list, object files, their memory. Must not know kernels, the ABI, the disk cache
+or Python callables. Invariants: `load_object` loads exactly what `compile_ir` made (a seal over the bytes is checked first), and the memory
+of a loaded object is given back after `close()`.
 
 Choices that were measured (llvmlite 0.50, LLVM 22, AMD Zen 4; a vector add of 49 lines / a 6x4 register tile of 381 lines):
-- passes: SHORT takes 0.20 / 0.74 ms and leaks 2 KB a compile, LLVM's O3 takes 7.2 / 5.5 ms, leaks 79 / 115 KB and gives the same inner loop,
-  because kernels are explicit vector code. Without `sroa` the register tile stays in memory (50 stack accesses in the inner loop instead of 0).
+- passes: SHORT takes 0.20 / 0.74 ms and leaks 1 to 5 KB a compile, LLVM's O3 takes 7.2 / 5.5 ms, leaks 79 / 115 KB and gives the same
+  inner loop, as kernels are explicit vector code. Without `sroa` the register tile stays in memory (50 stack accesses in that loop, not 0).
 - code generation: level 1, 2 and 3 cost the same (2.5 / 4.2 ms); level 0 costs 0.5 / 1.3 ms and keeps values on the stack.
 - a context of its own for each compile: the global one keeps every constant ever seen (6.6 KB for 40 new ones).
 - a linker lasts for ENGINE_CAPACITY objects: LLVM keeps 9 KB for every object ever linked until its engine goes; a new engine costs 0.4 ms.
@@ -51,7 +51,7 @@ register_at_fork(before=_LLVM.acquire, after_in_parent=_LLVM.release, after_in_c
 
 @dataclass(frozen=True, slots=True)
 class HostCPU:
-    """This machine as LLVM names it. `features` is LLVM's comma separated list (+avx2,-amx-tile), `vector_bits` the widest SIMD register."""
+    """This machine as LLVM names it. `features` is LLVM's list ("+avx2,-amx-tile"), `vector_bits` the width of the widest SIMD register."""
 
     name: str
     features: str
@@ -199,7 +199,9 @@ def _optimized(text: str, level: int, passes: Sequence[str]) -> Iterator[tuple[A
 
 
 def _run_passes(module: Any, machine: Any, passes: Sequence[str]) -> None:
-    """Neighbouring passes share a manager, as each builder that runs leaks 1.6 KB. Neither is used twice: LLVM adds passes to the builder, and aborts."""
+    """Neighbouring passes share a manager, as each builder that runs leaks 1.6 KB. Neither is used twice: a builder gets slower with each use,
+    a manager aborts the process.
+    """
     for name, group in groupby(passes, lambda p: p if p in PIPELINES else ""):
         options = llvm.create_pipeline_tuning_options(int(name[1:] or 2))
         options.loop_vectorization = options.slp_vectorization = True
@@ -212,7 +214,7 @@ def _manager_of(passes: Iterable[str]) -> Any:
     manager = llvm.create_new_module_pass_manager()
     for name in passes:
         if (add := getattr(manager, f"add_{name}_pass", None)) is None:
-            raise ConfigError(f"llvmlite has no pass {name!r}", hint=f"the default is {', '.join(SHORT)}; pipelines are {', '.join(PIPELINES)}")
+            raise ConfigError(f"llvmlite has no pass {name!r}", hint=f"by default {', '.join(SHORT)}; pipelines are {', '.join(PIPELINES)}")
         add()
     return manager
 

@@ -1,7 +1,7 @@
 """Launchers: builtin functions that take a Python call straight to a compiled kernel.
 
-Owns: what a launcher checks (LaunchSpec), the descriptor that launcher.ll reads, the proof that objects are laid out as it assumes. Must not know how
-kernels are made, nor diagnose: a launcher that returns False has done nothing, and its caller finds out why.
+Owns: what a launcher checks (LaunchSpec), the descriptor that launcher.ll reads, the proof that objects are laid out as it assumes. Must
+not know how kernels are made, nor diagnose: a launcher that returns False has done nothing, and its caller finds out why.
 Invariant: a launcher never leaves a Python exception set and never touches an argument it does not run on.
 """
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 import sys
 import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -44,7 +44,7 @@ _I64_MIN, _I64_MAX = -(1 << 63), (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class BufferParam:
-    """One array: C-contiguous, aligned, native byte order. `may_alias` holds positions of buffers that may start at the same address as this one."""
+    """One array: C-contiguous, aligned, in native byte order. The buffers at the positions `may_alias` may start at the same address."""
 
     dtype: DType
     min_elements: int = 0
@@ -54,7 +54,11 @@ class BufferParam:
 
 @dataclass(frozen=True, slots=True)
 class ScalarParam:
-    """One scalar within [min, max]; the bounds of its dtype by default. NaN passes any bounds of a float."""
+    """One scalar within [min, max]; the bounds of its dtype by default.
+
+    Taken: exactly int for integers (not above 2**63 - 1), bool for bool, float or an int of at most 2**53 for f32 and f64. NaN passes any
+    bounds.
+    """
 
     dtype: DType
     min: float | None = None
@@ -85,8 +89,8 @@ class LaunchSpec:
         if not self.entry:
             raise SpecError(f"kernel {self.name!r} has no entry address")
         if self.cores < 1 or self.phases < 1 or min(self.shared_bytes, self.private_bytes, self.work) < 0:
-            raise SpecError(f"kernel {self.name!r} of {self.cores} cores and {self.phases} phases, {self.shared_bytes} and {self.private_bytes} B "
-                            f"of scratch, work {self.work} makes no sense")
+            raise SpecError(f"kernel {self.name!r} of {self.cores} cores and {self.phases} phases, {self.shared_bytes} and "
+                            f"{self.private_bytes} B of scratch, work {self.work} makes no sense")
         for i, buffer in enumerate(self.buffers):
             if not buffer.may_alias <= set(range(len(self.buffers))) - {i}:
                 raise SpecError(f"buffer {i} of kernel {self.name!r} may alias {sorted(buffer.may_alias)}: not other buffers of it")
@@ -105,7 +109,7 @@ class _MethodDef(ctypes.Structure):
 
 
 def make_launcher(spec: LaunchSpec, pool: Pool, *, owner: object = None) -> Launcher | None:
-    """A builtin `launcher(*arrays, *scalars) -> bool` that checks everything the spec says. `owner` (the loaded code) lives as long as it does.
+    """A builtin `launcher(*arrays, *scalars) -> bool` that checks all the spec says. `owner` (the loaded code) lives as long as it does.
 
     None where there is no fast path: a scalar of f16, bf16 or fp8, or an interpreter or NumPy whose objects are laid out otherwise.
     """
@@ -113,7 +117,7 @@ def make_launcher(spec: LaunchSpec, pool: Pool, *, owner: object = None) -> Laun
 
 
 def make_raw(spec: LaunchSpec, pool: Pool, *, owner: object = None) -> Launcher | None:
-    """The same for integer addresses in place of arrays, believed without a look: what they point to is the caller's care. None as above."""
+    """The same for integer addresses in place of arrays. They are believed: what they point to is the caller's care. None as above."""
     return _make(spec, pool, owner, ("launch_raw", "(*addresses, *scalars) -> bool: unchecked addresses; True if the kernel ran"))
 
 
@@ -171,10 +175,10 @@ def _dtype_word(dtype: np.dtype[Any]) -> int:
 @cache
 def layout_matches() -> bool:
     """Whether objects of this interpreter and NumPy lie in memory as launcher.ll reads them, found out on real ones."""
-    if sys.implementation.name != "cpython" or sys.byteorder != "little" or struct.calcsize("P") != 8 or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
         return False
     sizes = ((np.ndarray, 72), (np.dtype, 32), (bytes, 33), (float, 24))
-    if any(t.__basicsize__ < size for t, size in sizes):
+    if (sys.byteorder, struct.calcsize("P")) != ("little", 8) or any(t.__basicsize__ < size for t, size in sizes):
         return False
     return _bytes_and_float_match() and all(_array_matches(a) for a in _probes())
 
@@ -184,7 +188,8 @@ def _probes() -> list[np.ndarray[Any, Any]]:
     frozen = np.zeros((2, 3, 4), np.int16)
     frozen.flags.writeable = False
     unaligned = np.zeros(41, np.uint8)[1:].view(np.float64)
-    return [np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float64).T, frozen, unaligned, np.zeros(7, ">i4"), np.array(1, np.uint8), np.zeros((0, 2))]
+    plain = [np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float64).T, np.zeros(7, ">i4"), np.array(1, np.uint8), np.zeros((0, 2))]
+    return [*plain, frozen, unaligned]
 
 
 def _array_matches(array: np.ndarray[Any, Any]) -> bool:

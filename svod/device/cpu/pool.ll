@@ -1,9 +1,10 @@
 ; The worker pool: cores of one launch spread over threads that spin briefly, then sleep.
 ;
-; A launch runs `phases` times: publish one bit for each slot, let every thread claim bits, wait until all slots have finished. A slot is a run of
-; neighbouring cores (one core while there are at most 64). A claim is one compare-and-swap on `open`, so it can only succeed on a slot of the
-; launch that is under way, and the fields of the job cannot change before the claimed slot has finished: a worker that wakes late finds no bit
-; and does nothing, and a caller whose workers sleep runs every slot itself. Thread t prefers slot t: the same core sees the same data next time.
+; A launch runs `phases` times: publish one bit for each slot, let every thread claim bits, wait until all slots have finished. A slot is a
+; run of neighbouring cores (one core while there are at most 64). A claim is one compare-and-swap on `open`, so it can only succeed on a slot
+; of the launch that is under way, and the fields of the job cannot change before the claimed slot has finished: a worker that wakes late
+; finds no bit and does nothing, and a caller whose workers sleep runs every slot itself. Thread t prefers slot t: the same CPU sees the same
+; data next time.
 ;
 ; Sleeping, both ways, is the flag-then-look-again protocol, sequentially consistent: a sleeper raises its flag before it looks a last time,
 ; a waker makes the change before it looks at the flag.

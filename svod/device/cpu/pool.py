@@ -1,7 +1,8 @@
 """The worker pool seen from Python: its life, its launches, what it is doing.
 
-Owns: which native pools exist, and their reset in a forked child. Must not know kernels, arrays or descriptors; the hand-off itself is pool.ll.
-Invariants: a pool's native memory and code outlive its workers; at interpreter exit nothing is joined or unmapped, so exit neither hangs nor crashes.
+Owns: which native pools exist, and their reset in a forked child. Must not know kernels, arrays or descriptors; the hand-off is pool.ll.
+Invariants: a pool's native memory and code outlive its workers; at interpreter exit nothing is joined or unmapped, so exit neither hangs
+nor crashes.
 """
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ MAX_THREADS = 64
 """One bit a slot in one word: more threads than this are never used at once."""
 
 SPIN_US = 100.0
-"""How long an idle thread watches for work before it sleeps. A hand-off to a watching thread costs 0.3 us, to a sleeping one about 50 us."""
+"""How long an idle thread watches for work before it sleeps. A watching thread takes work over in 0.25 us. Waking a sleeping one costs its
+caller 10 us, and it arrives after 110 us (two virtual CPUs of an AMD Zen 4); meanwhile the caller goes on alone."""
 
 KEEP_BYTES = 256 << 20
 """Scratch blocks up to this size are kept for the next launch."""
@@ -28,7 +30,7 @@ _POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """`workers` threads exist beside the callers, `parked` of them sleep; `launches` were spread over them; `kept_bytes` of scratch wait for reuse."""
+    """`workers` threads exist beside the callers, `parked` of them sleep; `launches` were spread; `kept_bytes` of scratch wait for reuse."""
 
     workers: int
     parked: int
@@ -37,7 +39,7 @@ class PoolStats:
 
 
 class Pool:
-    """Threads that share the cores of a launch with the calling thread. Thread-safe; a launch that finds the pool busy runs on its caller alone.
+    """Threads that share the cores of a launch with its caller. Thread-safe: a launch that finds the pool busy runs on its caller alone.
 
     Workers start with the first launch that can use them.
     """
@@ -56,11 +58,11 @@ class Pool:
         self._destroy.atexit = False
         _POOLS.add(self)
 
-    def run(self, entry: int, args: int, cores: int, phases: int, shared_bytes: int, private_bytes: int) -> None:  # noqa: PLR0913
+    def run(self, entry: int, args: int, cores: int, phases: int, shared_bytes: int, private_bytes: int) -> None:
         """Run the kernel at address `entry` on the argument slots at address `args`, spread over the pool, and wait. Releases the GIL.
 
-        `shared_bytes` of scratch for the launch, `private_bytes` for each core. LaunchError for counts that make no sense; OutOfMemory if the
-        scratch cannot be had: then nothing ran. The addresses are believed.
+        `shared_bytes` of scratch for the launch, `private_bytes` for each core. LaunchError for counts that make no sense; OutOfMemory if
+        the scratch cannot be had: then nothing ran. The addresses are believed.
         """
         if cores < 1 or phases < 1 or shared_bytes < 0 or private_bytes < 0:
             raise LaunchError(f"a launch of {cores} cores, {phases} phases, {shared_bytes} and {private_bytes} B of scratch makes no sense")

@@ -23,6 +23,7 @@ from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.dtype.convert import numpy_dtype
 from svod.errors import DeviceUnavailable
 from svod.ir.interp import run_linear
+from svod.ir.ops import Op
 from svod.ir.text import parse, to_text
 from svod.ir.uop import UOp
 from svod.target import REFERENCE
@@ -68,7 +69,9 @@ class InterpRunner:
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         meta = self.compiled.meta
         arrays: dict[int, NDArray[np.generic]] = {p.slot: _array(v) for p, v in zip(meta.buffers, views, strict=True)}
-        run_linear(self.linear, arrays, dict(zip(meta.var_names, values, strict=True)), cores=dims.global_size[0])
+        used = {v.arg.name for v in self.linear.find(Op.DEFINE_VAR)}
+        given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in used}
+        run_linear(self.linear, arrays, given, cores=dims.global_size[0])
 
     def asm(self) -> str:
         return self.compiled.src or ""

@@ -140,9 +140,9 @@ def subtract_negation(x: UOp, y: UOp) -> UOp | None:
 @rule(op(*ASSOCIATIVE, src=[op(*ASSOCIATIVE, src=[x, lit_("d")], name="inner"), lit_("e")], name="u"), example=((K * 6) * 7, K * 42))
 def join_literals(u: UOp, inner: UOp, x: UOp, d: UOp, e: UOp) -> UOp | None:
     """(x ∘ d) ∘ e == x ∘ (d ∘ e) for literals. Integers and bools modulo 2**bits; of floats only max and min (sums would round twice)."""
-    if inner.op is not u.op or literal(e) is None or literal(d) is None or u.dtype is dtypes.index:
+    if inner.op is not u.op or literal(e) is None or literal(d) is None:
         return None
-    if u.dtype.is_float and u.op not in (Op.MAX, Op.MIN):
+    if (u.dtype.is_float and u.op not in (Op.MAX, Op.MIN)) or (u.dtype is dtypes.index and u.op in (Op.ADD, Op.MUL)):
         return None
     both = fold(UOp(u.op, (_scalar(d), _scalar(e))))
     return None if both is None else UOp(u.op, (x, both.broadcast(u.dtype.lanes)))

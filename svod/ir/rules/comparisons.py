@@ -162,6 +162,6 @@ def below_own_stop(start: UOp, n: UOp) -> UOp | None:
 
 
 COMPARISON = RuleSet("COMPARISON", (
-    compare_same, below_own_stop, decide_comparison, compare_bool, less_equal_as_less, less_than_quotient, quotient_greater, order_less, order_equal,
-    negate_less, negate_less_equal, negate_equal))
+    compare_same, below_own_stop, decide_comparison, compare_bool, less_equal_as_less, less_than_quotient, quotient_greater, order_less,
+    order_equal, negate_less, negate_less_equal, negate_equal))
 """Comparisons decided, or put in canonical form."""

@@ -59,8 +59,17 @@ def reduce_nothing(u: UOp) -> UOp | None:
 
 @rule(op(Op.END, name="u"), example=(OUT[_NEVER].store(A).end(_NEVER), UOp(Op.GROUP)))
 def end_nothing(u: UOp) -> UOp | None:
-    """An effect done for a range that never runs is no effect."""
-    return UOp(Op.GROUP) if any(r.op is Op.RANGE and iterations(r)[1] == 0 for r in u.src[1:]) else None
+    """An effect done for a range that never runs is no effect. An ATOMIC whose value it needs stays: it may be done outside of the range."""
+    never = any(r.op is Op.RANGE and iterations(r)[1] == 0 for r in u.src[1:])
+    return UOp(Op.GROUP) if never and _only_stores(u.src[0]) else None
+
+
+def _only_stores(effect: UOp) -> bool:
+    """True if all that `effect` does is done by STOREs that themselves are in the loop."""
+    if effect.op is Op.STORE:
+        return may_drop(*effect.src)
+    inner = effect.src[:1] if effect.op is Op.END else effect.src
+    return effect.op in (Op.END, Op.GROUP) and all(_only_stores(s) for s in inner)
 
 
 @rule(op(Op.REDUCE, name="u"), example=(DATA[N].load().max(_R), DATA[N].load()))
