@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from svod.ir.bounds import constant, interval
 from svod.ir.ops import MEMORIES, Op
@@ -126,7 +127,7 @@ def conflicts(roots: Iterable[UOp]) -> bool:
 def _apart(p: UOp, stores: list[UOp]) -> bool:
     """True if the stores to `p` surely never meet: their intervals do not overlap."""
     spans = sorted(interval(s.src[0].src[1]) for s in stores if pointer(s) is p)
-    return all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    return all(a[1] < b[0] for a, b in pairwise(spans))
 
 
 def owns_memory(root: UOp) -> bool:

@@ -121,6 +121,8 @@ def _merge(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     r, unit = _axis(sink, opt), max(1, opt.amount)
+    if any(r in u.src[1:] for u in sink.find(Op.REDUCE)):
+        raise ScheduleError(f"{opt}: the axis is reduced", hint="use GROUP for a reduction over the whole kernel")
     start, stop = r.src
     core = core_id(cores)
     share = (((stop - start) + (cores * unit - 1)) // (cores * unit)) * unit

@@ -3,6 +3,7 @@
 Owns: core-0 effects and the grid barriers between effects that feed each other through memory. Must not know strategies.
 Invariant: no element of a buffer is written by two cores in one phase.
 """
+
 from __future__ import annotations
 
 from svod.codegen.closers import effects_of
@@ -43,7 +44,9 @@ def _owned(effect: UOp, core: UOp) -> UOp:
 
 def _spread(effect: UOp) -> bool:
     if effect.op is Op.END:
-        return any(r.op is Op.RANGE and r.arg.kind is AxisKind.PARALLEL for r in effect.src[1:]) or all(map(_spread, effects_of(effect.src[0])))
+        return any(r.op is Op.RANGE and r.arg.kind is AxisKind.PARALLEL for r in effect.src[1:]) or all(
+            map(_spread, effects_of(effect.src[0]))
+        )
     return False
 
 

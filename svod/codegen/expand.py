@@ -3,6 +3,7 @@
 Owns: substitution of a range by a vector of its values, and copies of bodies. Must not know targets or memory layout.
 Invariant: no such axis is left; every operation on vectors has operands of the same number of lanes.
 """
+
 from __future__ import annotations
 
 from svod.codegen.closers import map_closers
@@ -19,7 +20,9 @@ def expand(sink: UOp) -> UOp:
 
 
 def _expand_closer(u: UOp) -> UOp:
-    by_kind = {k: [r for r in u.src[1:] if r.op is Op.RANGE and r.arg.kind is k] for k in (AxisKind.VECTOR, AxisKind.INTERLEAVE, AxisKind.UNROLL)}
+    by_kind = {
+        k: [r for r in u.src[1:] if r.op is Op.RANGE and r.arg.kind is k] for k in (AxisKind.VECTOR, AxisKind.INTERLEAVE, AxisKind.UNROLL)
+    }
     if not any(by_kind.values()):
         return u
     lanes = by_kind[AxisKind.VECTOR]

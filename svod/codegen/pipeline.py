@@ -3,6 +3,7 @@
 Owns: the order of stages. Must not know renderers or devices.
 Invariant: every stage is value -> value; its result satisfies the spec it names.
 """
+
 from __future__ import annotations
 
 import time
@@ -85,13 +86,22 @@ def reclose(sink: UOp) -> UOp:
 
 PIPELINE: tuple[Stage, ...] = (
     Stage("check-kernel", "a malformed graph is reported in the user's terms, before anything is changed", _check_kernel),
-    Stage("close-loops", "every effect gets the loops it runs in; effects of one axis share its loop", lambda s, c: separate_axes(normalize(s))),
+    Stage(
+        "close-loops",
+        "every effect gets the loops it runs in; effects of one axis share its loop",
+        lambda s, c: separate_axes(normalize(s)),
+    ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
     Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply),
-    Stage("distribute-cores", "what is not spread over the cores is done by one of them, with barriers where memory is handed on",
-          lambda s, c: distribute(s)),
-    Stage("decompose-math", "math functions become polynomials while there is one copy of each", lambda s, c: rewrite(s, math_rules(c.target))),
+    Stage(
+        "distribute-cores",
+        "what is not spread over the cores is done by one of them, with barriers where memory is handed on",
+        lambda s, c: distribute(s),
+    ),
+    Stage(
+        "decompose-math", "math functions become polynomials while there is one copy of each", lambda s, c: rewrite(s, math_rules(c.target))
+    ),
     Stage("expand-axes", "marked axes become lanes, accumulators and copies of bodies", lambda s, c: expand(s)),
     Stage("lower-reductions", "reductions become accumulators; those over the same loop share it", _lower),
     Stage("simplify-expanded", "copies share addresses; ramps and gates take their final form", _simplify),

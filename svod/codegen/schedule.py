@@ -3,6 +3,7 @@
 Owns: the Opt kinds, their text form and checks of their arguments. Applying them is in `apply.py`; choosing them in `strategy.py`.
 Must not know targets. Invariant: an Opt is hashable, prints as `SPLIT(0,1 by 16, mask)` and parses back.
 """
+
 from __future__ import annotations
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from svod.errors import ScheduleError
+from svod.ir.text import register_arg
 
 Path = tuple[int, ...]
 
@@ -93,8 +95,13 @@ def parse_opt(text: str) -> Opt:
     """The Opt that prints as `text`. ScheduleError if there is none."""
     if (m := _FORM.fullmatch(text.strip())) is None or m["kind"] not in OptKind.__members__:
         raise ScheduleError(f"{text!r} is not an Opt", hint="for example SPLIT(0 by 64 peel), SWAP(0 with 1), VECTOR(0.1)")
-    return Opt(OptKind[m["kind"]], _path(m["axis"]), int(m["amount"] or 0), Tail(m["tail"] or "exact"), _path(m["other"]) if m["other"] else ())
+    return Opt(
+        OptKind[m["kind"]], _path(m["axis"]), int(m["amount"] or 0), Tail(m["tail"] or "exact"), _path(m["other"]) if m["other"] else ()
+    )
 
 
 def _path(text: str) -> Path:
     return tuple(int(p) for p in text.split("."))
+
+
+register_arg(Opt, str, parse_opt)

@@ -3,6 +3,7 @@
 Owns: which axis becomes SIMD lanes, which loops are unrolled, tiled, staged and spread over cores, and why.
 Must not know rendering. Invariant: the result is a list of Opts that anyone could have written by hand.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -79,7 +80,7 @@ def default_opts(sink: UOp, target: Target) -> tuple[Opt, ...]:
         return ()
     s = Scheduler(sink, target)
     plans = [Planner(target).root(e) for e in sink.src]
-    if any(p.serial for p in plans) or len(plans) > 1 and conflicts(sink.src):
+    if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
         plans = [Plan(serial=True)]
     work = sum(_work(e) for e in sink.src)
     for p in _merged(plans, s, target, spread=target.cores > 1 and work > TUNING.parallel_work):
@@ -256,7 +257,11 @@ class Planner:
         """The axis along which a load that is strided in `c` is contiguous: a block of both is transposed in registers."""
         if lanes & (lanes - 1) or trip(c) < lanes:
             return None
-        strided = [a for a in info.accesses if a.op is Op.LOAD and len(a.src) == 1 and stride(a, c) not in (-1, 0, 1) and step(a.src[0].src[1], c) is not None]
+        strided = [
+            a
+            for a in info.accesses
+            if a.op is Op.LOAD and len(a.src) == 1 and stride(a, c) not in (-1, 0, 1) and step(a.src[0].src[1], c) is not None
+        ]
         axes_ = [m for m in ranges if m is not c and trip(m) >= lanes and any(stride(a, m) == 1 for a in strided)]
         return axes_[0] if axes_ else None
 
@@ -283,7 +288,12 @@ class Planner:
         red = next(r for r in info.reduces if c in free_ranges(r) and m in free_ranges(r))
         loads = [a for a in reach([red], inside=red).accesses if a.op is Op.LOAD and stride(a, m) == 0 and stride(a, c) == 1]
         ks = list(red.src[1:])
-        if len(loads) != 1 or pointer(loads[0]).op is not Op.PARAM or len(loads[0].src) != 1 or any(_constant_extent(k) is None for k in ks):
+        if (
+            len(loads) != 1
+            or pointer(loads[0]).op is not Op.PARAM
+            or len(loads[0].src) != 1
+            or any(_constant_extent(k) is None for k in ks)
+        ):
             return None
         width = _element(loads[0]).itemsize
         row = max((abs(stride(loads[0], k) or 0) for k in ks), default=0) * width
@@ -308,7 +318,9 @@ class Planner:
             mine = c if c is not None and c in free_ranges(r) else None
             if mine is None:
                 options = [q for q in r.src[1:] if self.usable(q, inner)]
-                scored = [(self.cost(inner, None, list(r.src[1:])), 1, None)] + [(self.cost(inner, q, list(r.src[1:])), 0, q) for q in options]
+                scored = [(self.cost(inner, None, list(r.src[1:])), 1, None)] + [
+                    (self.cost(inner, q, list(r.src[1:])), 0, q) for q in options
+                ]
                 mine = min(scored, key=lambda o: o[:2])[2]
                 if mine is not None and all(x.path != mine.arg.path for x in plan.lanes):
                     self.reduction_lanes(mine, inner, plan)
@@ -328,9 +340,8 @@ class Planner:
         """The outermost axis whose iterations write apart goes to the cores; without one, the largest full reduction is grouped."""
         ranges = nest_order(effect.src[1:]) if effect.op is Op.END else []
         stores = [u for u in effect.toposort() if u.op is Op.STORE]
-        order = ranges
-        if plan.swap is not None:
-            order = sorted(ranges, key=lambda r: r.arg.path != plan.swap[1] if plan.swap else False)
+        first = None if plan.swap is None else plan.swap[1]
+        order = sorted(ranges, key=lambda r: r.arg.path != first)
         apart = all(injective(s, _ranges_around(effect, s)) for s in stores)
         for r in order:
             if apart and trip(r) >= 2 * self.target.cores and constant(r.src[0]) == 0:

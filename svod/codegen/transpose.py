@@ -58,7 +58,8 @@ def _strided(load: UOp) -> tuple[Key, int] | None:
 
 def _runs(starts: list[int], n: int) -> list[list[int]]:
     """Disjoint stretches of n consecutive numbers."""
-    out, run = [], []
+    out: list[list[int]] = []
+    run: list[int] = []
     for s in starts:
         run = [*run, s] if run and s == run[-1] + 1 else [s]
         if len(run) == n:

@@ -3,6 +3,7 @@
 Owns: `Device`, its default, the compilation caches. Must not know any particular device.
 Invariant: a Program is made once for a kernel, configuration, target and compiler; threads asking for the same one wait for it.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -102,7 +103,9 @@ class Device(metaclass=_DeviceType):
     def __new__(cls, name: str | None = None) -> Device:
         opened = open_device(name or cls.DEFAULT)
         if not isinstance(opened, Device):
-            raise DeviceUnavailable(f"the probe of {name!r} opened {type(opened).__name__}, not a Device", hint="make it with Device.of(backend)")
+            raise DeviceUnavailable(
+                f"the probe of {name!r} opened {type(opened).__name__}, not a Device", hint="make it with Device.of(backend)"
+            )
         return opened
 
     @classmethod
@@ -192,8 +195,17 @@ class Device(metaclass=_DeviceType):
         return self._programs.get_or_make(key, lambda: self._make(kernel, key))
 
     def _key(self, kernel: UOp) -> str:
-        return join_key({"svod": __version__, "abi": str(ABI), "device": self.base_key, "target": self.target.key(), "compiler": self.compiler.cache_key,
-                         "config": settings().config.key(), "kernel": digest(kernel)})
+        return join_key(
+            {
+                "svod": __version__,
+                "abi": str(ABI),
+                "device": self.base_key,
+                "target": self.target.key(),
+                "compiler": self.compiler.cache_key,
+                "config": settings().config.key(),
+                "kernel": digest(kernel),
+            }
+        )
 
     def _make(self, kernel: UOp, key: str) -> Program:
         load = self.backend.load
@@ -224,7 +236,7 @@ def disk_cache() -> DiskCache | None:
     return _disks.get_or_make(f"{chosen.path}:{chosen.max_bytes}", lambda: DiskCache(chosen.path, chosen.max_bytes))
 
 
-def _prepared(ast: UOp, name: str | None, opts: Sequence[Opt] | None) -> UOp:
+def _prepared(ast: Any, name: str | None, opts: Sequence[Opt] | None) -> UOp:
     if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR):
         what = f"a {ast.op.name}" if isinstance(ast, UOp) else f"{type(ast).__name__}"
         raise GraphError(f"compile takes a SINK, got {what}", hint="wrap the stores: UOp.sink(out[i].store(x))")
@@ -242,7 +254,8 @@ def devices() -> list[DeviceInfo]:
 def buffer(size: int, dtype: DType, device: str | None = None) -> Any:
     """A Buffer of `size` elements on `device` (default: the default device)."""
     from svod.device.buffer import Buffer
+
     return Buffer(Device(device), size, dtype)
 
 
-set_device_resolver(lambda name: Device(name))
+set_device_resolver(Device)

@@ -3,6 +3,7 @@
 Owns: `Program.execute` and the diagnosing path behind it. Must not know how kernels are made.
 Invariant: whatever is wrong with a call is reported before anything is written. Stateless: any number of threads may execute one program.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values
 from svod.device.launch import LaunchDims, check_limits, compile_exprs, override_sizes
+from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
 from svod.errors import LaunchError
 from svod.target import Limits
@@ -66,14 +68,29 @@ class Program:
         args = ", ".join([*(f"{p.name}: {p.dtype}*" for p in self._buffers), *(f"{s.name}: {s.dtype}" for s in self._scalars)])
         return f"Program {self.name}({args})"
 
-    def execute(self, buffers: Sequence[object], vals: Sequence[int | float] | Mapping[str, int | float] = (), *,
-                global_size: Sequence[int] | None = None, local_size: Sequence[int] | None = None, stream: object = None, wait: bool = True) -> None:
+    def execute(
+        self,
+        buffers: Sequence[object],
+        vals: Sequence[int | float] | Mapping[str, int | float] = (),
+        *,
+        global_size: Sequence[int] | None = None,
+        local_size: Sequence[int] | None = None,
+        stream: object = None,
+        wait: bool = True,
+    ) -> None:
         """Runs the kernel on `buffers` (svod Buffers, NumPy arrays, DLPack or buffer-protocol objects) and scalar `vals`, and waits.
 
         `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Raises ArgumentError or LaunchError
         before anything is written.
         """
-        if self._fast is not None and global_size is None and local_size is None and stream is None and type(vals) in _PLAIN and self._fast(*buffers, *vals):
+        if (
+            self._fast is not None
+            and global_size is None
+            and local_size is None
+            and stream is None
+            and type(vals) in _PLAIN
+            and self._fast(*buffers, *vals)
+        ):
             return
         self._checked(buffers, vals, (global_size, local_size), stream)
 
@@ -81,7 +98,9 @@ class Program:
         """`program(out, a, b, n=16)`: buffers by position, scalars by name."""
         self.execute(buffers, vals)
 
-    def _checked(self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object) -> None:
+    def _checked(
+        self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object
+    ) -> None:
         if stream is not None:
             raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {stream!r} was given", hint="leave stream out")
         values = check_values(self.name, self._scalars, vals)
@@ -90,11 +109,12 @@ class Program:
         if not dims.empty:
             self._runner.run(views, values, dims)
 
-    def launch_dims(self, values: Sequence[int | float], global_size: Sequence[int] | None = None,
-                    local_size: Sequence[int] | None = None) -> LaunchDims:
+    def launch_dims(
+        self, values: Sequence[int | float], global_size: Sequence[int] | None = None, local_size: Sequence[int] | None = None
+    ) -> LaunchDims:
         """The dimensions of a launch with these values, checked against the device's limits."""
         flat = self._sizes([int(v) if isinstance(v, int) else 0 for v in values])
-        derived = LaunchDims(flat[:3], flat[3:6] if len(flat) == 6 else None)
+        derived = dims_of(flat, self.name)
         dims = override_sizes(derived, global_size, local_size, self.name)
         check_limits(dims, self.limits, self.name)
         return dims

@@ -187,6 +187,8 @@ def _check_record(spec: ProgramSpec | CompiledSpec) -> None:
     if not spec.name:
         raise SpecError("a kernel without a name", hint='name it: UOp.sink(..., name="scale"), or render(ast, name=...)')
     meta = spec.meta
+    if (meta.globals, meta.outs, meta.ins) != _slots(meta.buffers) or meta.params != (*meta.buffers, *map(_scalar, meta.vars)):
+        raise SpecError(f"the metadata of kernel {spec.name!r} contradicts itself", at=repr(meta), hint="derive it: abi.describe(linear)")
     if spec.reach and len(spec.reach) != len(meta.globals):
         raise SpecError(f"kernel {spec.name!r} has {len(meta.globals)} buffer(s), and {len(spec.reach)} expression(s) in reach")
     if strange := {s for slot, others in spec.aliases for s in (slot, *others)} - set(meta.globals):
@@ -196,6 +198,16 @@ def _check_record(spec: ProgramSpec | CompiledSpec) -> None:
         for v in (v for e in exprs if e.op is not Op.CONST for v in e.find(Op.DEFINE_VAR)):
             if v not in meta.vars:
                 raise SpecError(f"{part} of kernel {spec.name!r} uses {v.arg}, which is no variable of it", hint=f"variables: {meta.vars}")
+
+
+def _slots(buffers: Sequence[Param]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """All slots, those written, those read."""
+    return tuple(p.slot for p in buffers), tuple(p.slot for p in buffers if p.writes), tuple(p.slot for p in buffers if p.reads)
+
+
+def _scalar(v: UOp) -> Param:
+    """The parameter of a variable."""
+    return Param(v.arg.name, v.dtype, min=v.arg.min, max=v.arg.max)
 
 
 def _agree(attached: Metadata, derived: Metadata, name: str) -> None:
@@ -267,8 +279,7 @@ def to_payload(spec: CompiledSpec, machine_code: Blob = b"") -> Blob:
     src = b"" if spec.src is None else spec.src.encode("utf-8", "surrogatepass")
     header = json.dumps({
         "name": spec.name, "digest": digest(spec.ast) if spec.ast is not None else spec.ast_digest,
-        "params": [_row(p) for p in meta.params],
-        "globals": meta.globals, "outs": meta.outs, "ins": meta.ins,
+        "buffers": [[p.name, repr(p.dtype), p.slot, p.space.value if p.space else "", p.reads + 2 * p.writes, p.size] for p in meta.buffers],
         "counts": [len(meta.vars), 3, 3 if meta.local_size else 0, len(spec.reach), int(spec.work is not None)],
         "needs": [spec.needs.phases, spec.needs.shared_bytes, spec.needs.private_bytes],
         "aliases": [[slot, sorted(others)] for slot, others in spec.aliases],
@@ -298,10 +309,6 @@ def from_payload(payload: Blob) -> tuple[CompiledSpec, Blob]:
         raise SpecError(f"the compiled kernel cannot be read: {e.what}", at=e.at) from e
 
 
-def _row(p: Param) -> list[Any]:
-    return [p.name, repr(p.dtype), p.slot, p.space.value if p.space else None, p.reads, p.writes, p.size, p.min, p.max]
-
-
 def _cut(body: Any, lengths: Sequence[int]) -> list[Any]:
     """`body` in parts of these lengths, and nothing left over."""
     parts, at = [], 0
@@ -315,12 +322,24 @@ def _cut(body: Any, lengths: Sequence[int]) -> list[Any]:
 
 def _restored(header: dict[str, Any], parts: list[Blob]) -> tuple[CompiledSpec, Blob]:
     text, src, data, machine_code = parts
+    name, ast_digest, source = (_typed(header[key], kind) for key, kind in (("name", str), ("digest", str), ("source", bool)))
     variables, global_size, local_size, reach, work = _cut(parse(text.decode()).src, header["counts"])
-    params = tuple(Param(name, dtypes.parse(dtype), slot, None if space is None else AddrSpace(space), *rest)
-                   for name, dtype, slot, space, *rest in header["params"])
-    slots, outs, ins = (tuple(header[kind]) for kind in ("globals", "outs", "ins"))
-    meta = Metadata(params, variables, slots, outs, ins, global_size, local_size or None)
+    phases, shared_bytes, private_bytes = header["needs"]
+    buffers = [_buffer(*row) for row in header["buffers"]]
+    slots, outs, ins = _slots(buffers)
+    meta = Metadata((*buffers, *map(_scalar, variables)), variables, slots, outs, ins, global_size, local_size or None)
     spec = CompiledSpec(
-        header["name"], src.decode("utf-8", "surrogatepass") if header["source"] else None, data, None, meta, LaunchNeeds(*header["needs"]),
-        reach, work[0] if work else None, tuple((slot, frozenset(others)) for slot, others in header["aliases"]), header["digest"])
+        name, src.decode("utf-8", "surrogatepass") if source else None, data, None, meta, LaunchNeeds(phases, shared_bytes, private_bytes),
+        reach, work[0] if work else None, tuple((slot, frozenset(others)) for slot, others in header["aliases"]), ast_digest)
     return spec, machine_code
+
+
+def _buffer(name: object, dtype: str, slot: object, space: str, access: int, size: int | None) -> Param:
+    return Param(_typed(name, str), dtypes.parse(dtype), _typed(slot, int), AddrSpace(space) if space else None, bool(access & 1), bool(access & 2),
+                 size if size is None else _typed(size, int))
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise SpecError(f"the compiled kernel holds {value!r} in place of a {kind.__name__}")
+    return value

@@ -11,7 +11,19 @@ from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.dtype.convert import round_to
 from svod.dtype.promote import promote, weak
 from svod.errors import DTypeError, GraphError
-from svod.ir.args import AtomicKind, AxisKind, BarrierScope, ConstArg, KernelInfo, MemArg, ParamArg, RangeArg, SpecialArg, SpecialKind, VarArg
+from svod.ir.args import (
+    AtomicKind,
+    AxisKind,
+    BarrierScope,
+    ConstArg,
+    KernelInfo,
+    MemArg,
+    ParamArg,
+    RangeArg,
+    SpecialArg,
+    SpecialKind,
+    VarArg,
+)
 from svod.ir.ops import MEMORIES, Op
 
 if TYPE_CHECKING:

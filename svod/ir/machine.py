@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svod.dtype import PtrDType
+from svod.dtype import PtrDType, dtypes
 from svod.errors import ArgumentError, UnsupportedError
 from svod.ir.args import AtomicKind, BarrierScope, SpecialKind
 from svod.ir.clause import LEAVES, executed
@@ -108,8 +108,9 @@ class _Compiler:
     def access(self, u: UOp) -> Step:
         index = executed(u.src[0])
         memory = executed(index.src[0])
-        places = _Access(self.at(memory), self.at(index.src[1]), self.at(index.src[2]) if len(index.src) == 3 else None,
-                         _failure(u.op, memory, self.code.name))
+        gate = self.at(index.src[2]) if len(index.src) == 3 else None
+        ramp = index.src[1].op is Op.RAMP and index.src[1].dtype.scalar is dtypes.index
+        places = _Access(self.at(memory), self.at(index.src[1]), gate, _failure(u.op, memory, self.code.name), ramp)
         vector = index.src[1].dtype.lanes > 1
         if u.op is Op.LOAD:
             alt = self.at(u.src[1]) if len(u.src) == 2 else None
@@ -130,6 +131,16 @@ class _Access:
     index: int
     gate: int | None
     fail: Fail
+    ramp: bool
+    """The index rises or falls evenly and cannot wrap: its ends tell whether all of it is inside."""
+
+    def checked(self, at: NDArray[Any], size: int) -> NDArray[Any]:
+        """The indices `at` of a vector access, all of them below `size` and none negative."""
+        if not at.size or (self.ramp and 0 <= at[0] < size and 0 <= at[-1] < size):
+            return at
+        if at.min() < 0 or at.max() >= size:
+            raise self.fail(at[(at < 0) | (at >= size)][0], size)
+        return at
 
 
 def _failure(op: Op, memory: UOp, kernel: str) -> Fail:
@@ -257,20 +268,14 @@ def _atomic(x: _Access, places: tuple[int, int], combine: Callable[[Any, Any], A
     return step
 
 
-def _checked(at: NDArray[Any], size: int, fail: Fail) -> NDArray[Any]:
-    if at.size and (at.min() < 0 or at.max() >= size):
-        raise fail(at[(at < 0) | (at >= size)][0], size)
-    return at
-
-
 def _load_lanes(x: _Access, k: int, alt: int | None) -> Step:
     def step(v: Frame) -> None:
         memory, at = v[x.memory], v[x.index]
         if x.gate is None:
-            v[k] = memory[_checked(at, memory.size, x.fail)]
+            v[k] = memory[x.checked(at, memory.size)]
             return
         gate, value = v[x.gate], np.array(v[alt])  # type: ignore[index]  # a gated LOAD has one
-        value[gate] = memory[_checked(at[gate], memory.size, x.fail)]
+        value[gate] = memory[x.checked(at[gate], memory.size)]
         v[k] = value
     return step
 
@@ -280,7 +285,7 @@ def _store_lanes(x: _Access, value: int) -> Step:
         memory, at, new = v[x.memory], v[x.index], v[value]
         if x.gate is not None:
             at, new = at[v[x.gate]], new[v[x.gate]]
-        memory[_checked(at, memory.size, x.fail)] = new
+        memory[x.checked(at, memory.size)] = new
     return step
 
 
@@ -290,7 +295,7 @@ def _atomic_lanes(x: _Access, places: tuple[int, int], combine: Callable[[Any, A
     def step(v: Frame) -> None:
         memory, at, new = v[x.memory], v[x.index], v[value]
         lanes = np.arange(at.size) if x.gate is None else np.flatnonzero(v[x.gate])
-        _checked(at[lanes], memory.size, x.fail)
+        x.checked(at[lanes], memory.size)
         v[k] = old = np.full(at.size, zero)
         for lane in lanes:  # one after the other: lanes may name one element
             old[lane] = memory[at[lane]]

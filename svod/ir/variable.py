@@ -8,6 +8,6 @@ from svod.dtype import DType, dtypes
 from svod.ir.uop import UOp
 
 
-def Variable(name: str, min: int, max: int, dtype: DType = dtypes.index) -> UOp:  # noqa: A002, N802
+def Variable(name: str, min: int, max: int, dtype: DType = dtypes.index) -> UOp:
     """The integer parameter `name` with inclusive bounds, checked at every launch. GraphError if min > max."""
     return UOp.variable(name, min, max, dtype)

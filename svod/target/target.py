@@ -3,6 +3,7 @@
 Owns: the capability fields and their checks. Must not know codegen, renderers, or devices.
 Invariant: constructing a Target with holes in its tables fails; capabilities are asked for, never guessed from a name.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -91,14 +92,37 @@ def _stable(value: object) -> str:
     return repr(value)
 
 
-ESSENTIAL = frozenset((
-    Op.ADD, Op.SUB, Op.MUL, Op.AND, Op.OR, Op.XOR, Op.NOT, Op.SHL, Op.SHR, Op.CMPLT, Op.CMPLE, Op.CMPEQ, Op.CMPNE, Op.WHERE, Op.CAST, Op.BITCAST,
-    Op.FDIV, Op.SQRT, Op.NEG, Op.IDIV, Op.MOD,
-))
+ESSENTIAL = frozenset(
+    (
+        Op.ADD,
+        Op.SUB,
+        Op.MUL,
+        Op.AND,
+        Op.OR,
+        Op.XOR,
+        Op.NOT,
+        Op.SHL,
+        Op.SHR,
+        Op.CMPLT,
+        Op.CMPLE,
+        Op.CMPEQ,
+        Op.CMPNE,
+        Op.WHERE,
+        Op.CAST,
+        Op.BITCAST,
+        Op.FDIV,
+        Op.SQRT,
+        Op.NEG,
+        Op.IDIV,
+        Op.MOD,
+    )
+)
 """Ops every target must have; the rest can be decomposed into them."""
 
 _ROUNDING = frozenset((Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT))
 CPU_NATIVE = ESSENTIAL | _ROUNDING | {Op.ABS, Op.MAX, Op.MIN, Op.MULACC}
 CPU_ARITHMETIC = frozenset((dtypes.bool, *dtypes.INTS, dtypes.f32, dtypes.f64, dtypes.index))
-REFERENCE = Target("reference", arithmetic=frozenset((*dtypes.ALL, dtypes.index)), storage=frozenset(dtypes.ALL), native=ELEMENTWISE, fma=True)
+REFERENCE = Target(
+    "reference", arithmetic=frozenset((*dtypes.ALL, dtypes.index)), storage=frozenset(dtypes.ALL), native=ELEMENTWISE, fma=True
+)
 """Has every op natively in every dtype: the interpreter's target."""

@@ -4,6 +4,7 @@ Owns: the table, generated from the op table, and the edge values. Must not know
 Invariant: a device conforms if `conformance(device)` returns no failure; ops with a stated bound may differ by that many ulp, all others by
 no bit (NaNs are one value).
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -62,7 +63,9 @@ def table() -> list[Entry]:
 
 
 def _takes(op: Op, d: DType) -> bool:
-    return {"any": True, "number": d.is_int or d.is_float, "float": d.is_float, "int": d.is_int, "bits": d.is_int or d.is_bool}[OPS[op].takes]
+    return {"any": True, "number": d.is_int or d.is_float, "float": d.is_float, "int": d.is_int, "bits": d.is_int or d.is_bool}[
+        OPS[op].takes
+    ]
 
 
 def edges(d: DType) -> Array:
@@ -75,9 +78,52 @@ def edges(d: DType) -> Array:
         return np.array(sorted(v for v in near if lo <= v <= hi), dtype=numpy_dtype(d))
     if d.bits <= 8:
         return np.arange(256, dtype=np.uint8).view(numpy_dtype(d))
-    values = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, 0.1, -0.7, 7.0, 100.25, -127.9, 255.5, 1e3, -3e4, 6e4, 7e4, 2.0**31, -(2.0**31),
-                       2.0**32, 2.0**63, -(2.0**63), 2.0**64, 1e-3, 6e-8, 1e-7, 1e-40, 1e-45, 3e38, -3e38, 1e300, 5e-324, 709.0, 88.5, -103.5, np.pi,
-                       np.inf, -np.inf, np.nan])
+    values = np.array(
+        [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.5,
+            -0.5,
+            1.5,
+            2.5,
+            -2.5,
+            3.0,
+            0.1,
+            -0.7,
+            7.0,
+            100.25,
+            -127.9,
+            255.5,
+            1e3,
+            -3e4,
+            6e4,
+            7e4,
+            2.0**31,
+            -(2.0**31),
+            2.0**32,
+            2.0**63,
+            -(2.0**63),
+            2.0**64,
+            1e-3,
+            6e-8,
+            1e-7,
+            1e-40,
+            1e-45,
+            3e38,
+            -3e38,
+            1e300,
+            5e-324,
+            709.0,
+            88.5,
+            -103.5,
+            np.pi,
+            np.inf,
+            -np.inf,
+            np.nan,
+        ]
+    )
     with np.errstate(all="ignore"):
         return encode_array(values, d).view(numpy_dtype(d))
 
@@ -111,17 +157,19 @@ def check_entry(device: Device, entry: Entry) -> Failure | None:
         return None
     k = wrong[0]
     given = ", ".join(str(a[k]) for a in args)
-    return Failure(str(entry), f"{len(wrong)} of {len(out)} differ; {entry.op.name}({given}) is {want[k]!r}, {device.name} gives {out[k]!r}")
+    return Failure(
+        str(entry), f"{len(wrong)} of {len(out)} differ; {entry.op.name}({given}) is {want[k]!r}, {device.name} gives {out[k]!r}"
+    )
 
 
 def same(got: Array, want: Array, d: DType, ulp: float) -> NDArray[np.bool_]:
     """Equal bits, or both NaN, or for ops with a bound within `ulp` units in the last place."""
     kind = np.dtype(f"u{got.dtype.itemsize}")
-    equal = got.view(kind) == want.view(kind)
+    equal: NDArray[np.bool_] = got.view(kind) == want.view(kind)
     if not d.is_float:
         return equal
     with np.errstate(all="ignore"):
-        a, b = got.astype(np.float64), want.astype(np.float64)
+        a, b = np.asarray(got, np.float64), np.asarray(want, np.float64)
         equal |= np.isnan(a) & np.isnan(b)
         if ulp:
             equal |= np.isfinite(a) & np.isfinite(b) & (np.abs(_ordinal(got, kind) - _ordinal(want, kind)) <= np.ceil(ulp))
@@ -135,7 +183,7 @@ def _ordinal(x: Array, kind: np.dtype[Any]) -> Array:
         raw = x.view(np.int64)
         return np.where(raw < 0, -(raw & np.int64((1 << 63) - 1)).astype(np.float64), raw.astype(np.float64))
     sign = np.int64(1) << (8 * kind.itemsize - 1)
-    return np.where(bits >= sign, sign - bits, bits)
+    return np.asarray(np.where(bits >= sign, sign - bits, bits))
 
 
 def conformance(device: Device) -> Iterator[Failure]:

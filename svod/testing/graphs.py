@@ -24,6 +24,7 @@ Point = dict[UOp, NDArray[Any]]
 
 SCALARS = (dtypes.bool, dtypes.i8, dtypes.u8, dtypes.i16, dtypes.u16, dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64,
            dtypes.f16, dtypes.bf16, dtypes.f32, dtypes.f64)
+WIDTHS = tuple(tuple(t for t in SCALARS if t.bits == bits) for bits in (8, 16, 32, 64))
 LANES = 4
 FLOAT_OPS = (Op.ADD, Op.SUB, Op.MUL, Op.FDIV, Op.MAX, Op.MIN)
 FLOAT_UNARY = (Op.NEG, Op.ABS, Op.SQRT, Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT)
@@ -45,7 +46,7 @@ class RandomGraphs:
         self.rng = random.Random(seed)
         index, truth = dtypes.index, dtypes.bool
         mixes = ((index,), (index, truth), (index, index, self.rng.choice(SCALARS)), (*self.rng.sample(SCALARS, 2), truth),
-                 (*self.rng.sample(SCALARS, 3), index))
+                 (*self.rng.sample(SCALARS, 3), index), self.rng.choice(WIDTHS))
         self.types = types or self.rng.choice(mixes)
         self.grown: dict[DType, list[UOp]] = {}
         loops = [UOp.range(8, 0), UOp.range(4, 1), UOp.range(5, 2, start=4), UOp.range(UOp.variable("n", 1, 12), 3)]
@@ -211,7 +212,9 @@ def differences(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     if a.dtype.kind in "biu":
         return np.asarray(a != b)
     code = np.dtype(f"u{a.dtype.itemsize}")
-    return np.asarray((np.ascontiguousarray(a).view(code) != np.ascontiguousarray(b).view(code)) & ~(np.isnan(a) & np.isnan(b)))
+    with np.errstate(invalid="ignore"):
+        both_nan = np.isnan(a) & np.isnan(b)
+    return np.asarray((np.ascontiguousarray(a).view(code) != np.ascontiguousarray(b).view(code)) & ~both_nan)
 
 
 def disagreement(before: UOp, after: UOp, at: Mapping[UOp, NDArray[Any]]) -> str:

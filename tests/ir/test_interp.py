@@ -364,7 +364,14 @@ def test_out_of_bounds(count: int, words: str) -> None:
         run_doubled(np.zeros(6, np.float32), np.zeros(3 if count == 4 else 9, np.float32), {"n": count})
 
 
+SPIKE = UOp(Op.STACK, (ZERO, UOp.const(99, dtypes.index), ZERO), None, dtypes.index.vec(3))
+AROUND = UOp(Op.RAMP, (UOp.const(0, dtypes.i8), UOp.const(64, dtypes.i8)), None, dtypes.i8.vec(5))
+"""0, 64, -128, -64, 0: wraps, so that its ends are inside and the rest is not."""
+
+
 @pytest.mark.parametrize(("make", "words"), [
+    (lambda p: (SPIKE, SRC[SPIKE].load()), "LOAD at index 99 of buffer 'src'"),
+    (lambda p: (AROUND, UOp(Op.INDEX, (SRC, AROUND)).load()), "LOAD at index 64 of buffer 'src'"),
     (lambda p: (SRC[UOp.const(-1, dtypes.index)].load(),), "LOAD at index -1 of buffer 'src'"),
     (lambda p: (p, SRC[p].load()), "LOAD at index 6 of buffer 'src'"),
     (lambda p: (p, UOp.const(1.0, dtypes.f32.vec(4)), DST[p].store(UOp.const(1.0, dtypes.f32.vec(4)))), "STORE at index 6 of buffer 'dst'"),
@@ -373,7 +380,7 @@ def test_out_of_bounds(count: int, words: str) -> None:
     (lambda p: (UOp.memory(3, dtypes.f32, 2, AddrSpace.REG)[UOp.const(2, dtypes.index)].store(1.0),), "STORE at index 2 of DEFINE_REG 3"),
     (lambda p: (UOp.memory(3, dtypes.f32, 2, AddrSpace.GLOBAL)[UOp.const(9, dtypes.index)].atomic(AtomicKind.ADD, 1.0),),
      "ATOMIC at index 9 of DEFINE_SCRATCH 3, which has 2 elements"),
-], ids=["negative", "vector-load", "vector-store", "vector-atomic", "register", "atomic"])
+], ids=["inner-lane", "wrapping", "negative", "vector-load", "vector-store", "vector-atomic", "register", "atomic"])
 def test_every_access_is_checked(make: Callable[[UOp], tuple[UOp, ...]], words: str) -> None:
     ramp = lanes(4, UOp.const(3, dtypes.index))
     with pytest.raises(ArgumentError, match=words):

@@ -10,6 +10,7 @@ replaced by 0 afterwards.
 from __future__ import annotations
 
 from svod.codegen.decompose.exact import full
+from svod.dtype import DType, dtypes
 from svod.ir.bounds import BIG, constant, interval
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, any_, op, rule
@@ -21,7 +22,7 @@ from svod.target import Target
 def division_rules(target: Target) -> tuple[Rule, ...]:
     """The rules `target` needs."""
     floors = tuple(r for o, r in ((Op.FLOORDIV, floor_quotient), (Op.FLOORMOD, floor_remainder)) if not target.has(o))
-    return (*floors, safe_quotient, safe_remainder)
+    return (*floors, *_lane_rules(target), safe_quotient, safe_remainder)
 
 
 # --- what is known ---------------------------------------------------------------------------------------------------------------
@@ -103,6 +104,46 @@ def safe_remainder(u: UOp, x: UOp, y: UOp) -> UOp | None:
     if (n := _shift_of(y)) is not None and _bounds(x)[0] >= 0:
         return x & ((1 << n) - 1)
     return None if _guarded(x, y) else x.rem(_safe(x, y))
+
+
+# --- lanes -----------------------------------------------------------------------------------------------------------------------
+
+def _lane_rules(target: Target) -> tuple[Rule, ...]:
+    """Rules for vectors: no SIMD unit divides integers, all divide floats.
+
+    A float that holds both operands exactly has a rounded quotient less than 1/|y| from the exact one, so that truncating it is exact.
+    """
+    floats = [(t, 2 << t.fmt.mantissa) for t in (dtypes.f32, dtypes.f64) if t in target.arithmetic and t.fmt is not None]
+
+    def fitting(x: UOp, y: UOp) -> DType | None:
+        if x.dtype.lanes == 1 or constant(y) is not None:
+            return None
+        size = max(abs(b) for b in (*_bounds(x), *_bounds(y)))
+        return next((t for t, limit in floats if size < limit), None)
+
+    @rule(op(Op.IDIV, src=(any_("x"), any_("y"))))
+    def quotient_of_lanes(x: UOp, y: UOp) -> UOp | None:
+        """x / y of vectors == trunc(x / y in a float that holds them), with the guards of the scalar quotient."""
+        if (wide := fitting(x, y)) is None:
+            return None
+        return _zero_where_zero(y, _float_quotient(x, _safe(x, y), wide))
+
+    @rule(op(Op.MOD, src=(any_("x"), any_("y"))))
+    def remainder_of_lanes(x: UOp, y: UOp) -> UOp | None:
+        """x rem y of vectors == x - trunc(x / y) * y, likewise."""
+        if (wide := fitting(x, y)) is None:
+            return None
+        divisor = _safe(x, y)
+        return x - _float_quotient(x, divisor, wide) * divisor
+
+    return (quotient_of_lanes, remainder_of_lanes)
+
+
+def _float_quotient(x: UOp, y: UOp, wide: DType) -> UOp:
+    """By way of i32 where that holds both: it converts fastest."""
+    inside = all(dtypes.i32.min <= b <= dtypes.i32.max for b in (*_bounds(x), *_bounds(y)))
+    via = dtypes.i32 if inside else x.dtype.scalar
+    return (x.cast(via).cast(wide) / y.cast(via).cast(wide)).cast(via).cast(x.dtype)
 
 
 # --- rounding down ---------------------------------------------------------------------------------------------------------------

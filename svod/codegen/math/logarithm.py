@@ -35,7 +35,7 @@ def _exponent(x: UOp, fmt: Format) -> tuple[UOp, UOp]:
     return (t >> fmt.mantissa).cast(fmt.real), mantissa.bitcast(fmt.real)
 
 
-def _reduce(x: UOp) -> tuple[UOp, UOp]:
+def reduce(x: UOp) -> tuple[UOp, UOp]:
     """(k, f) with x = 2**k (1 + f) for positive x, subnormals included."""
     fmt = format_of(x)
     up = fmt.mantissa + 2
@@ -62,20 +62,20 @@ def _guarded(y: UOp, x: UOp) -> UOp:
 
 def log(x: UOp) -> UOp:
     """Natural logarithm."""
-    k, f = _reduce(x)
+    k, f = reduce(x)
     return _guarded(k.fma(math.log(2.0), f + _tail(f)), x)
 
 
 def log2(x: UOp) -> UOp:
     """Binary logarithm, exact for powers of two."""
-    k, f = _reduce(x)
+    k, f = reduce(x)
     high, low = _LOG2_E[format_of(x)]
     return _guarded(k + f.fma(high, f.fma(low, _tail(f) * high)), x)
 
 
 def log10(x: UOp) -> UOp:
     """Decimal logarithm."""
-    k, f = _reduce(x)
+    k, f = reduce(x)
     fmt = format_of(x)
     high, low = _LOG10_E[fmt]
     first, rest = _LOG10_2[fmt]

@@ -3,6 +3,7 @@
 Owns: the composition of codegen, the LLVM renderer and llvmlite for the CPU. Must not know other devices.
 Invariant: the fast path and the checked path run the same code with the same arguments.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -48,7 +49,9 @@ class CPURenderer:
     def render(self, ast: UOp, name: str | None = None) -> ProgramSpec:
         """The LLVM module of a kernel and its metadata."""
         config = settings().config
-        target = replace(self.target, cores=config.threads, vector_bits=min(self.target.vector_bits, config.vector_bits or self.target.vector_bits))
+        target = replace(
+            self.target, cores=config.threads, vector_bits=min(self.target.vector_bits, config.vector_bits or self.target.vector_bits)
+        )
         low = lowered(ast, target)
         given = ast.arg.name if ast.arg is not None else ""
         called = name or given or "unnamed"
@@ -61,7 +64,8 @@ class CPURenderer:
     @property
     def decompositor(self) -> dict[str, str]:
         """Ops the target lacks, with the rule that rewrites each."""
-        return {o.name: ", ".join(r.name for r in rs) for o, rs in rules_for(self.target).index.items() if rs and not self.target.has(o)}
+        lacking = [(o, r.name) for r in rules_for(self.target).rules for o in r.pat.ops if not self.target.has(o)]
+        return {o.name: ", ".join(name for p, name in lacking if p is o) for o, _ in lacking}
 
 
 class CPUCompiler:
@@ -79,6 +83,7 @@ class CPUCompiler:
 @cache
 def _native() -> Native:
     """The pool and the launchers, compiled once and kept in the disk cache."""
+
     def from_cache(key: str, make: Callable[[], bytes]) -> bytes:
         disk = disk_cache()
         if disk is None:
@@ -88,6 +93,7 @@ def _native() -> Native:
             hit = make()
             disk.put(full, hit)
         return hit
+
     return load_native(from_cache)
 
 
@@ -110,10 +116,21 @@ class CPURunner:
         c, meta = self.compiled, self.compiled.meta
         place = {p.slot: i for i, p in enumerate(meta.buffers)}
         aliases = dict(c.aliases)
-        buffers = tuple(BufferParam(p.dtype, 0, p.writes, frozenset(place[s] for s in aliases.get(p.slot, ()) if s in place)) for p in meta.buffers)
+        buffers = tuple(
+            BufferParam(p.dtype, 0, p.writes, frozenset(place[s] for s in aliases.get(p.slot, ()) if s in place)) for p in meta.buffers
+        )
         scalars = tuple(ScalarParam(dtypes.i64 if p.dtype is dtypes.index else p.dtype, p.min, p.max) for p in meta.scalars)
-        return LaunchSpec(self.code.address("entry"), buffers, scalars, self.cores, c.needs.phases, c.needs.shared_bytes, c.needs.private_bytes,
-                          reach=self.code.address("reach"), name=c.name)
+        return LaunchSpec(
+            self.code.address("entry"),
+            buffers,
+            scalars,
+            self.cores,
+            c.needs.phases,
+            c.needs.shared_bytes,
+            c.needs.private_bytes,
+            reach=self.code.address("reach"),
+            name=c.name,
+        )
 
     @property
     def cores(self) -> int:
@@ -128,12 +145,16 @@ class CPURunner:
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         if dims.global_size != (self.cores, 1, 1) or dims.local_size not in (None, (1, 1, 1)):
-            raise LaunchError(f"kernel {self.compiled.name!r} splits its work into {self.cores} share(s), a launch of {dims.global_size} would do part of it",
-                              hint="leave global_size and local_size out")
+            raise LaunchError(
+                f"kernel {self.compiled.name!r} splits its work into {self.cores} share(s), a launch of {dims.global_size} would do part of it",
+                hint="leave global_size and local_size out",
+            )
         scalars = [_bits(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
         slots = (ctypes.c_uint64 * max(1, len(views) + len(scalars)))(*[v.address for v in views], *scalars)
         needs = self.compiled.needs
-        pool(settings().config.threads).run(self.code.address("entry"), ctypes.addressof(slots), self.cores, needs.phases, needs.shared_bytes, needs.private_bytes)
+        pool(settings().config.threads).run(
+            self.code.address("entry"), ctypes.addressof(slots), self.cores, needs.phases, needs.shared_bytes, needs.private_bytes
+        )
 
     def asm(self) -> str:
         return assembly(self.compiled.src or "")
@@ -164,8 +185,16 @@ def open_host() -> Device:
     host = host_cpu()
     registers = 32 if host.vector_bits == 512 or host.triple.startswith("aarch64") else 16
     target = cpu_target(f"{host.name}", host.vector_bits, registers, settings().config.threads)
-    return Device.of(Backend("CPU", target, LRUAllocator(HostAllocator()), ((CPURenderer(target), CPUCompiler(target)),),
-                             lambda compiled: _load(compiled, None, target)[0], lambda compiled, stored: _load(compiled, stored, target)))
+    return Device.of(
+        Backend(
+            "CPU",
+            target,
+            LRUAllocator(HostAllocator()),
+            ((CPURenderer(target), CPUCompiler(target)),),
+            lambda compiled: _load(compiled, None, target)[0],
+            lambda compiled, stored: _load(compiled, stored, target),
+        )
+    )
 
 
 def open_offline(target: Target) -> Device:

@@ -199,8 +199,8 @@ def _optimized(text: str, level: int, passes: Sequence[str]) -> Iterator[tuple[A
 
 
 def _run_passes(module: Any, machine: Any, passes: Sequence[str]) -> None:
-    """Neighbouring passes share a manager, as each builder that runs leaks 1.6 KB. Neither is used twice: a builder gets slower with each use,
-    a manager aborts the process.
+    """Neighbours share a manager, as each builder that runs leaks 1.6 KB. Neither is used twice: a builder gets slower with each use, a
+    manager aborts the process.
     """
     for name, group in groupby(passes, lambda p: p if p in PIPELINES else ""):
         options = llvm.create_pipeline_tuning_options(int(name[1:] or 2))

@@ -188,7 +188,8 @@ def _probes() -> list[np.ndarray[Any, Any]]:
     frozen = np.zeros((2, 3, 4), np.int16)
     frozen.flags.writeable = False
     unaligned = np.zeros(41, np.uint8)[1:].view(np.float64)
-    plain = [np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float64).T, np.zeros(7, ">i4"), np.array(1, np.uint8), np.zeros((0, 2))]
+    plain: list[np.ndarray[Any, Any]] = [
+        np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float64).T, np.zeros(7, ">i4"), np.array(1, np.uint8), np.zeros((0, 2))]
     return [*plain, frozen, unaligned]
 
 

@@ -43,7 +43,7 @@ _PARTS = (
         "svod_pool_run": _LAUNCH,
         "svod_pool_serial": _LAUNCH,
     }),
-    # A checked call is made of instructions: at level 0 it takes 77 ns instead of 48. LLVM's O2 gains nothing and takes three times as long.
+    # A checked call is made of instructions: at level 0 it takes 77 ns instead of 48. LLVM's O2 gains nothing and takes 3 times as long.
     _Part("launcher.ll", 2, ("always_inliner", *SHORT), {"svod_launch": None, "svod_launch_raw": None}),
 )
 _PAUSE = {

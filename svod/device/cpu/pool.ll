@@ -1,10 +1,9 @@
 ; The worker pool: cores of one launch spread over threads that spin briefly, then sleep.
 ;
 ; A launch runs `phases` times: publish one bit for each slot, let every thread claim bits, wait until all slots have finished. A slot is a
-; run of neighbouring cores (one core while there are at most 64). A claim is one compare-and-swap on `open`, so it can only succeed on a slot
-; of the launch that is under way, and the fields of the job cannot change before the claimed slot has finished: a worker that wakes late
-; finds no bit and does nothing, and a caller whose workers sleep runs every slot itself. Thread t prefers slot t: the same CPU sees the same
-; data next time.
+; run of neighbouring cores (one core while there are at most 64). A claim is one compare-and-swap on `open`, so it succeeds on a slot of the
+; launch under way only, and the fields of the job cannot change before the claimed slot has finished: a worker that wakes late finds no bit
+; and does nothing, and a caller whose workers sleep runs every slot itself. Thread t prefers slot t: the same CPU sees the same data again.
 ;
 ; Sleeping, both ways, is the flag-then-look-again protocol, sequentially consistent: a sleeper raises its flag before it looks a last time,
 ; a waker makes the change before it looks at the flag.
@@ -120,7 +119,7 @@ define void @svod_pool_reset(ptr %pool) {
   ret void
 }
 
-; End and join the workers once no launch is under way, and free the scratch. The pool can be used again: its next launch starts new workers.
+; End and join the workers once no launch is under way, and free the scratch. The next launch starts new workers.
 define void @svod_pool_stop(ptr %pool) {
 entry:
   %busy.p = getelementptr %Pool, ptr %pool, i32 0, i32 17
@@ -544,7 +543,7 @@ done:
   ret void
 }
 
-; Return when there may be a slot to claim (false) or the pool ends (true): spin, then sleep. Who has slept spins again before the next sleep.
+; Return when there may be a slot to claim (false) or the pool ends (true): spin, then sleep. Who has slept spins before the next sleep.
 define internal i1 @await_work(ptr %pool) {
 entry:
   %open.p = getelementptr %Pool, ptr %pool, i32 0, i32 0
@@ -593,8 +592,8 @@ end:
   ret i1 true
 }
 
-; Away from the CPU of the caller who woke this worker. Linux may wake a worker there while another CPU idles, and then does so again and again:
-; 17 us instead of 5 for each launch, as each waits for the other to go to sleep.
+; Away from the CPU of the caller who woke this worker. Linux may wake a worker there while another CPU idles, and then does so again and
+; again: 17 us instead of 5 for each launch were measured, as each of the two waits for the other to go to sleep.
 define internal void @leave_caller(ptr %pool) {
   %cpu.p = getelementptr %Pool, ptr %pool, i32 0, i32 15
   %cpu = load atomic i64, ptr %cpu.p monotonic, align 8
@@ -620,7 +619,7 @@ done:
   ret void
 }
 
-; The deadline of a wait that has looked i times: 0 before the clock was read first, negative when it has passed. The clock is read every 64 looks.
+; The deadline of a wait that has looked i times: 0 before the clock was read first, negative when it has passed. Each 64th look reads it.
 define internal i64 @patience(i64 %i, i64 %deadline, i64 %spin) {
 entry:
   %time = alloca [2 x i64]

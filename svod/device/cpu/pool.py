@@ -30,7 +30,7 @@ _POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """`workers` threads exist beside the callers, `parked` of them sleep; `launches` were spread; `kept_bytes` of scratch wait for reuse."""
+    """`workers` threads exist beside the callers, `parked` of them sleep; `launches` were spread; `kept_bytes` of scratch await reuse."""
 
     workers: int
     parked: int

@@ -3,6 +3,7 @@
 Owns: how a host's features become a Target. Must not load llvmlite before a device is opened.
 Invariant: opening is cheap (no compilation but the cached runtime) and always possible where llvmlite is installed.
 """
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -32,15 +33,22 @@ class CPUProbe:
         """The CPU is there if llvmlite is."""
         if importlib.util.find_spec("llvmlite") is None:
             return [DeviceInfo("CPU", False, "llvmlite is not installed", "pip install llvmlite", {})]
-        details = {"machine": platform.machine(), "processor": _model(), "cores": str(settings().config.threads),
-                   "llvmlite": importlib.metadata.version("llvmlite")}
+        details = {
+            "machine": platform.machine(),
+            "processor": _model(),
+            "cores": str(settings().config.threads),
+            "llvmlite": importlib.metadata.version("llvmlite"),
+        }
         return [DeviceInfo("CPU", True, "", "", details)]
 
     def open(self, index: int, arg: str) -> object:
         """The CPU of this machine. DeviceUnavailable for another index: there is one."""
         if index:
-            raise DeviceUnavailable(f"CPU:{index} does not exist: all cores are one device, CPU", hint="use CPU; SVOD_NUM_THREADS limits its cores")
+            raise DeviceUnavailable(
+                f"CPU:{index} does not exist: all cores are one device, CPU", hint="use CPU; SVOD_NUM_THREADS limits its cores"
+            )
         from svod.device.cpu.backend import open_host
+
         return open_host()
 
     def offline(self, arch: str) -> object:
@@ -48,6 +56,7 @@ class CPUProbe:
         if arch not in ARCHITECTURES:
             raise DeviceUnavailable(f"no CPU architecture is called {arch!r}", hint=f"one of {', '.join(ARCHITECTURES)}")
         from svod.device.cpu.backend import open_offline
+
         bits, registers = ARCHITECTURES[arch]
         return open_offline(cpu_target(arch, bits, registers, settings().config.threads))
 
@@ -55,8 +64,19 @@ class CPUProbe:
 def cpu_target(arch: str, vector_bits: int, registers: int, cores: int) -> Target:
     """The Target of a CPU with SIMD registers of `vector_bits`."""
     wanted = settings().config.vector_bits
-    return Target("cpu-llvm", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=min(vector_bits, wanted or vector_bits),
-                  registers=registers, cores=cores, fma=True, limits=LIMITS, caches=_caches())
+    return Target(
+        "cpu-llvm",
+        arch,
+        CPU_ARITHMETIC,
+        frozenset(dtypes.ALL),
+        CPU_NATIVE,
+        vector_bits=min(vector_bits, wanted or vector_bits),
+        registers=registers,
+        cores=cores,
+        fma=True,
+        limits=LIMITS,
+        caches=_caches(),
+    )
 
 
 def _caches() -> Caches:

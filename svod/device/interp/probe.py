@@ -3,11 +3,13 @@
 Owns: its probe, and the runner that hands checked arrays to `svod.ir.interp`. Must not know schedules: the reference target has no lanes
 and one core, so programs come out as they were written. Invariant: needs no compiler and no hardware.
 """
+
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from svod.device.registry import DeviceInfo
 from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.dtype.convert import numpy_dtype
 from svod.errors import DeviceUnavailable
-from svod.ir.interp import run_linear
+from svod.ir.interp import Interpreter
 from svod.ir.ops import Op
 from svod.ir.text import parse, to_text
 from svod.ir.uop import UOp
@@ -38,7 +40,9 @@ class InterpRenderer:
         """The linear program, as text that parses back."""
         low = lowered(ast, self.target)
         given = ast.arg.name if ast.arg is not None else ""
-        return ProgramSpec(name or given or "unnamed", to_text(low.linear), "INTERP", ast, low.meta, reach=low.reach, work=low.work, aliases=low.aliases)
+        return ProgramSpec(
+            name or given or "unnamed", to_text(low.linear), "INTERP", ast, low.meta, reach=low.reach, work=low.work, aliases=low.aliases
+        )
 
     @property
     def decompositor(self) -> dict[str, str]:
@@ -60,28 +64,37 @@ class InterpCompiler:
 class InterpRunner:
     """One program, parsed from its text."""
 
-    linear: UOp
+    code: Interpreter
+    used: frozenset[str]
     compiled: CompiledSpec
+
+    @staticmethod
+    def of(compiled: CompiledSpec) -> InterpRunner:
+        """The runner of a compiled kernel: its text, parsed and made ready."""
+        linear = parse(compiled.src or "")
+        return InterpRunner(Interpreter(linear, compiled.name), frozenset(v.arg.name for v in linear.find(Op.DEFINE_VAR)), compiled)
 
     def fast(self) -> Callable[..., bool] | None:
         return None
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         meta = self.compiled.meta
-        arrays: dict[int, NDArray[np.generic]] = {p.slot: _array(v) for p, v in zip(meta.buffers, views, strict=True)}
-        used = {v.arg.name for v in self.linear.find(Op.DEFINE_VAR)}
-        given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in used}
-        run_linear(self.linear, arrays, given, cores=dims.global_size[0])
+        arrays = [np.empty(0)] * (1 + max((p.slot for p in meta.buffers), default=-1))
+        for p, v in zip(meta.buffers, views, strict=True):
+            arrays[p.slot] = _array(v)
+        given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in self.used}
+        self.code.run(arrays, given)
 
     def asm(self) -> str:
         return self.compiled.src or ""
 
 
-def _array(view: HostView) -> NDArray[np.generic]:
+def _array(view: HostView) -> NDArray[Any]:
+    """The memory of a checked argument as an array."""
     dtype = numpy_dtype(view.dtype)
     if not view.elements:
         return np.empty(0, dtype)
-    return np.frombuffer((ctypes.c_char * view.nbytes).from_address(view.address), dtype)
+    return np.ctypeslib.as_array((ctypes.c_uint8 * view.nbytes).from_address(view.address)).view(dtype)
 
 
 class InterpProbe:
@@ -96,8 +109,15 @@ class InterpProbe:
         """The interpreter. DeviceUnavailable for another index: there is one."""
         if index:
             raise DeviceUnavailable(f"INTERP:{index} does not exist", hint="use INTERP")
-        return Device.of(Backend("INTERP", REFERENCE, LRUAllocator(HostAllocator()), ((InterpRenderer(), InterpCompiler()),),
-                                 lambda c: Program(c, InterpRunner(parse(c.src or ""), c), REFERENCE.limits)))
+        return Device.of(
+            Backend(
+                "INTERP",
+                REFERENCE,
+                LRUAllocator(HostAllocator()),
+                ((InterpRenderer(), InterpCompiler()),),
+                lambda c: Program(c, InterpRunner.of(c), REFERENCE.limits),
+            )
+        )
 
     def offline(self, arch: str) -> object:
         """The interpreter needs no hardware: the device itself."""

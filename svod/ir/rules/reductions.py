@@ -59,7 +59,7 @@ def reduce_nothing(u: UOp) -> UOp | None:
 
 @rule(op(Op.END, name="u"), example=(OUT[_NEVER].store(A).end(_NEVER), UOp(Op.GROUP)))
 def end_nothing(u: UOp) -> UOp | None:
-    """An effect done for a range that never runs is no effect. An ATOMIC whose value it needs stays: it may be done outside of the range."""
+    """An effect done for a range that never runs is no effect. An ATOMIC whose value it needs stays: it may be done outside of it."""
     never = any(r.op is Op.RANGE and iterations(r)[1] == 0 for r in u.src[1:])
     return UOp(Op.GROUP) if never and _only_stores(u.src[0]) else None
 

@@ -3,6 +3,7 @@
 Owns: SSA names, blocks, loops, memory accesses. Must not know the module around it.
 Invariant: the text is valid for any LINEAR program whose ops the target has; a node met again gets a new name.
 """
+
 from __future__ import annotations
 
 from svod.dtype import DType, PtrDType, dtypes
@@ -228,7 +229,7 @@ class Body:
         elif (step := _step(i)) in (1, -1) and not (gate is not None and step == -1):
             raw = self.contiguous_load(u, gate, alt, step)
         else:
-            mask = self.name(gate) if gate is not None else f"splat (i1 true)"
+            mask = self.name(gate) if gate is not None else "splat (i1 true)"
             n = i.dtype.lanes
             args = [(f"<{n} x ptr>", self.addresses(index)), (f"<{n} x i1>", mask), (t, alt or "poison")]
             raw = self.let(self.masked(f"llvm.masked.gather.{mangled(_stored(u.dtype))}.v{n}p0", t, args, size, 0))
@@ -369,12 +370,23 @@ _ATOMICS = {
     AtomicKind.ADD: {"int": "add", "uint": "add", "float": "fadd"},
     AtomicKind.MIN: {"int": "min", "uint": "umin", "float": "fmin"},
     AtomicKind.MAX: {"int": "max", "uint": "umax", "float": "fmax"},
-    AtomicKind.AND: {"int": "and", "uint": "and"}, AtomicKind.OR: {"int": "or", "uint": "or"},
+    AtomicKind.AND: {"int": "and", "uint": "and"},
+    AtomicKind.OR: {"int": "or", "uint": "or"},
     AtomicKind.XOR: {"int": "xor", "uint": "xor"},
     AtomicKind.EXCHANGE: {"int": "xchg", "uint": "xchg", "float": "xchg"},
 }
 _HANDLERS = {
-    Op.BROADCAST: Body.broadcast, Op.RAMP: Body.ramp, Op.STACK: Body.stack, Op.EXTRACT: Body.extract, Op.SHUFFLE: Body.shuffle, Op.LANES: Body.lanes,
-    Op.RANGE: Body.range, Op.END: Body.end, Op.IF: Body.if_, Op.ENDIF: Body.endif,
-    Op.LOAD: Body.load, Op.STORE: Body.store, Op.ATOMIC: Body.atomic,
+    Op.BROADCAST: Body.broadcast,
+    Op.RAMP: Body.ramp,
+    Op.STACK: Body.stack,
+    Op.EXTRACT: Body.extract,
+    Op.SHUFFLE: Body.shuffle,
+    Op.LANES: Body.lanes,
+    Op.RANGE: Body.range,
+    Op.END: Body.end,
+    Op.IF: Body.if_,
+    Op.ENDIF: Body.endif,
+    Op.LOAD: Body.load,
+    Op.STORE: Body.store,
+    Op.ATOMIC: Body.atomic,
 }

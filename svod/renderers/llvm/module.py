@@ -3,6 +3,7 @@
 Owns: the CPU kernel ABI (see docs/cpu-abi.md), memory layout of scratch, function attributes. Must not know llvmlite.
 Invariant: the module exports `entry` (and `reach`) and nothing else; its text depends only on the arguments.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,14 +32,17 @@ class Rendered:
 
 
 def render_module(linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None) -> Rendered:
-    """The LLVM text of `linear`. With `reach`, also a function that evaluates those expressions. UnsupportedError for ops without a form."""
+    """The LLVM text of `linear`. With `reach`, also a function of those expressions. UnsupportedError for ops without a form."""
     phases = _phases(linear)
     shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
     private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
     declarations: set[str] = set()
     functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations) for i, p in enumerate(phases)]
-    parts = [f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
-             *functions, _entry(name, len(phases), meta)]
+    parts = [
+        f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
+        *functions,
+        _entry(name, len(phases), meta),
+    ]
     if reach is not None:
         parts.append(render_reach(reach, meta, declarations))
     parts += [*sorted(declarations), _attributes(vector_bits)]
@@ -87,8 +91,9 @@ def _signature(meta: Metadata) -> list[str]:
     return [*args, "i64 %core", "ptr noalias %shared", "ptr noalias %private"]
 
 
-def _function(name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]],
-              declarations: set[str]) -> str:
+def _function(
+    name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]], declarations: set[str]
+) -> str:
     leaf: dict[UOp, str] = {}
     for u in linear.find(Op.PARAM):
         leaf[u] = _llvm_name("b", next(p for p in meta.buffers if p.slot == u.arg.slot))

@@ -124,7 +124,7 @@ done:
   ret void
 }
 
-; args out: out[core] += 1 in every phase; a core that finds another one behind by more than the phase allows sets out[cores] to 1. args1: cores
+; args out, cores: out[core] += 1 in every phase; a core that finds another one behind by more than the phase allows sets out[cores] to 1
 define void @count(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
 entry:
   %out = load ptr, ptr %args
@@ -156,8 +156,8 @@ done:
   ret void
 }
 
-; args out, in (spin count). Every phase but the last: private[0] = 7 * core + 5. Last phase: out[core] = private[0] after a while, or, with one
-; phase only, writes, waits, reads. out[core] is negative if shared or private is not 64-byte aligned. args2: phases
+; args out, spins, phases. First phase: private[0] = 7 * core + 5. Every phase: wait. Last phase: out[core] = private[0], or -1 if shared or
+; private is not 64-byte aligned
 define void @keep(ptr %args, i64 %core, i64 %phase, ptr %shared, ptr %private) {
 entry:
   %out = load ptr, ptr %args

@@ -37,13 +37,16 @@ def run(loaded: LoadedObject) -> int:
 def test_host_cpu_is_detected_once() -> None:
     host = host_cpu()
     assert host is host_cpu()
-    assert host.name and host.triple.count("-") >= 2
+    assert host.name
+    assert host.triple.count("-") >= 2
     assert host.vector_bits in (128, 256, 512)
     assert (host.vector_bits == 512) == host.has("avx512f")
     assert not host.has("avx512")
 
 
-@pytest.mark.parametrize(("features", "bits"), [({"sse2"}, 128), ({"sse2", "avx"}, 256), ({"avx", "avx512f"}, 512), ({"neon"}, 128), (set(), 128)])
+@pytest.mark.parametrize(("features", "bits"), [
+    ({"sse2"}, 128), ({"sse2", "avx"}, 256), ({"avx", "avx512f"}, 512), ({"neon"}, 128), (set(), 128),
+])
 def test_vector_bits(features: set[str], bits: int) -> None:
     assert jit._vector_bits(features) == bits
 
@@ -80,7 +83,8 @@ def test_refused_ir_shows_llvms_message_and_the_numbered_lines(text: str, messag
 def test_lines_around_the_blamed_one_are_shown_without_mark() -> None:
     with pytest.raises(CompileError) as error:
         assembly("define void @f() {\n  %x = add i32 1, 2.0\n  ret void\n}\n")
-    assert error.value.at.splitlines() == ["IR line 2", "       1| define void @f() {", "  >    2|   %x = add i32 1, 2.0", "       3|   ret void", "       4| }"]
+    assert error.value.at.splitlines() == [
+        "IR line 2", "       1| define void @f() {", "  >    2|   %x = add i32 1, 2.0", "       3|   ret void", "       4| }"]
 
 
 def test_a_message_that_blames_no_line_shows_none() -> None:
@@ -95,8 +99,8 @@ def test_unknown_pass_and_level_are_refused() -> None:
 
 
 def test_an_object_that_refers_to_nothing_known_is_refused_by_name() -> None:
-    text = "declare void @svod_no_such_function()\ndeclare ptr @malloc(i64)\ndefine void @entry() {\n  call void @svod_no_such_function()\n" \
-           "  %p = call ptr @malloc(i64 8)\n  ret void\n}\n"
+    text = ("declare void @svod_no_such_function()\ndeclare ptr @malloc(i64)\n"
+            "define void @entry() {\n  call void @svod_no_such_function()\n  %p = call ptr @malloc(i64 8)\n  ret void\n}\n")
     with pytest.raises(CompileError) as error:
         load_object(compile_ir(text), ["entry"])
     assert error.value.hint == "not found in this process: svod_no_such_function"
@@ -153,7 +157,8 @@ def test_engines_go_with_their_last_object() -> None:
     for _ in range(jit.ENGINE_CAPACITY):
         load_object(OBJECT, ["entry"]).close()
     assert jit._linker().engine is not before
-    assert before.live >= 1 and not before.jit.closed
+    assert before.live >= 1
+    assert not before.jit.closed
     assert run(kept) == 42
     others = before.live - 1
     kept.close()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -32,10 +31,10 @@ class Bench:
     def __init__(self, kernels: LoadedObject, slots: Slots) -> None:
         self.kernels, self.slots = kernels, slots
 
-    def run(self, pool: Pool, name: str, args: tuple[object, ...], cores: int = 1, phases: int = 1, scratch: tuple[int, int] = (0, 0)) -> None:
-        """One launch; `scratch` is shared and private bytes."""
+    def run(self, pool: Pool, name: str, args: tuple[object, ...], *sizes: int) -> None:
+        """One launch; `sizes` are cores, phases, shared and private bytes, as far as they are not 1, 1, 0, 0."""
         filled = self.slots(*args)
-        pool.run(self.kernels.address(name), ctypes.addressof(filled), cores, phases, *scratch)
+        pool.run(self.kernels.address(name), ctypes.addressof(filled), *sizes, *(1, 1, 0, 0)[len(sizes):])
 
     def threads_of(self, pool: Pool, cores: int, spins: int) -> set[int]:
         """The threads that ran the cores of one launch."""
@@ -72,7 +71,7 @@ def test_two_phases_meet_in_shared_scratch(threads: int, parts: int, bench: Benc
     values = np.random.default_rng(parts).integers(-1 << 40, 1 << 40, 10_007)
     for _ in range(10):
         out = np.zeros(1, np.int64)
-        bench.run(pool, "sum", (out, values, values.size, parts), parts, 2, (parts * 8, 0))
+        bench.run(pool, "sum", (out, values, values.size, parts), parts, 2, parts * 8, 0)
         assert out[0] == values.sum()
     pool.stop()
 
@@ -85,7 +84,7 @@ def test_private_scratch_is_the_cores_own_aligned_and_lasts(
     pool = make_pool(threads)
     for cores in (1, 2, 5, 100):
         out = np.zeros(cores, np.int64)
-        bench.run(pool, "keep", (out, 200, phases), cores, phases, scratch)
+        bench.run(pool, "keep", (out, 200, phases), cores, phases, *scratch)
         assert out.tolist() == [7 * c + 5 for c in range(cores)]
     pool.stop()
 
@@ -122,12 +121,12 @@ def test_a_busy_pool_leaves_a_launch_to_its_caller(bench: Bench, pool: Pool, unt
     assert pool.stats().launches == 1
 
 
-def test_a_launch_inside_a_launch_runs_on_its_own_thread(bench: Bench, pool: Pool, native: Native, kernels: LoadedObject, slots: Slots) -> None:
+def test_a_launch_inside_a_launch_runs_on_its_own_thread(bench: Bench, pool: Pool, native: Native, slots: Slots) -> None:
     for _ in range(200):
         out, inner_out = np.zeros(4, np.int64), np.zeros(3, np.int64)
         inner = slots(inner_out, 3)
         # the kernel `who` is harmless when several threads run it on one array at once
-        args = (out, native.address("pool_run"), pool.address, kernels.address("who"), ctypes.addressof(inner), 3)
+        args = (out, native.address("pool_run"), pool.address, bench.kernels.address("who"), ctypes.addressof(inner), 3)
         bench.run(pool, "nest", args, 4)
         assert out.tolist() == [100] * 4
         assert inner_out.all()
@@ -145,7 +144,7 @@ def test_many_python_threads_launch_at_once(threads: int, bench: Bench, make_poo
         for i in range(1000):
             out = np.zeros(1, np.int64)
             parts = 2 + (i + seed) % 7
-            bench.run(pool, "sum", (out, values, values.size, parts), parts, 2, (parts * 8, (i % 3) * 64))
+            bench.run(pool, "sum", (out, values, values.size, parts), parts, 2, parts * 8, i % 3 * 64)
             if out[0] != expected:
                 failures.append((seed, i))
 
@@ -159,13 +158,13 @@ def test_many_python_threads_launch_at_once(threads: int, bench: Bench, make_poo
     pool.stop()
 
 
-@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize("cores", [1, 3, 4])
 @pytest.mark.parametrize("scratch", [(1 << 50, 0), (0, 1 << 50), (1 << 61, 1 << 61), ((1 << 63) - 1, 1), (0, 1 << 62), (1 << 62, 0)])
 def test_no_memory_for_scratch_is_an_error_and_nothing_runs(cores: int, scratch: tuple[int, int], bench: Bench, pool: Pool) -> None:
     out = np.zeros(cores + 1, np.int64)
     for _ in range(3):
         with pytest.raises(OutOfMemory, match="for scratch"):
-            bench.run(pool, "count", (out, cores), cores, 1, scratch)
+            bench.run(pool, "count", (out, cores), cores, 1, *scratch)
         assert not out.any()
     bench.run(pool, "count", (out, cores), cores)
     assert out.tolist() == [1] * cores + [0]
@@ -188,7 +187,7 @@ def test_all_the_threads_there_may_be(bench: Bench, make_pool: Callable[..., Poo
     for _ in range(20):
         out = np.zeros(301, np.int64)
         bench.run(pool, "count", (out, 300), 300, 2)
-        assert (out[:300] == 2).all() and out[300] == 0
+        assert out.tolist() == [2] * 300 + [0]
     assert pool.stats().workers == MAX_THREADS - 1
     pool.stop()
     assert pool.stats().workers == 0
@@ -199,18 +198,23 @@ def test_scratch_is_kept_reused_and_trimmed(bench: Bench, make_pool: Callable[..
     out = np.zeros(101, np.int64)
 
     def launch(cores: int, *scratch: int) -> int:
-        bench.run(pool, "nothing", (out,), cores, 1, (scratch[0], scratch[1]))
+        bench.run(pool, "nothing", (out,), cores, 1, *scratch)
         return pool.stats().kept_bytes
 
     assert launch(2, 0, 0) == 0
     assert launch(2, 100, 1) == 128 + 2 * 64
     assert launch(2, 100, 0) == 256, "a block that is large enough is taken again"
     assert launch(2, 1000, 0) == 1024, "a larger one takes the place of a smaller one"
-    assert launch(100, 0, 64) == 1024, "one phase: threads need scratch, not cores"
+    assert launch(100, 0, 512) == 1024, "one phase: threads need scratch, not cores"
     assert launch(2, 1 << 21, 0) == 0, "above keep_bytes: freed, like the smaller one it replaced"
     assert launch(2, 1 << 20, 0) == 1 << 20
     pool.trim()
     assert pool.stats().kept_bytes == 0
+    many = make_pool(8)
+    bench.run(many, "nothing", (out,), 2, 1, 0, 64)
+    assert many.stats().kept_bytes == 2 * 64, "fewer cores than threads: cores need scratch"
+    many.stop()
+    assert many.stats().kept_bytes == 0
 
 
 def test_memory_is_steady(bench: Bench, pool: Pool, resident: Callable[[], int]) -> None:
@@ -218,7 +222,7 @@ def test_memory_is_steady(bench: Bench, pool: Pool, resident: Callable[[], int])
 
     def cycle(count: int) -> None:
         for i in range(count):
-            bench.run(pool, "nothing", (out,), 1 + i % 3, 1 + i % 2, (i % 5 * 1000, i % 7 * 4096))
+            bench.run(pool, "nothing", (out,), 1 + i % 3, 1 + i % 2, i % 5 * 1000, i % 7 * 4096)
 
     cycle(1000)
     before = resident()
@@ -239,6 +243,19 @@ def test_idle_workers_sleep(bench: Bench, make_pool: Callable[..., Pool], until:
         bench.run(pool, "count", (out, 8), 8, 2)
         assert out.tolist() == [2] * 8 + [0]
     pool.stop()
+
+
+def test_sleeping_workers_are_woken(bench: Bench, pool: Pool, until: Until) -> None:
+    if available_cpus() < 2:
+        pytest.skip("one CPU")
+
+    def spread_from_sleep() -> bool:
+        """Whether a launch that found the worker asleep ran on two threads."""
+        assert until(lambda: pool.stats().parked == 1)
+        return len(bench.threads_of(pool, 2, 2_000_000)) == 2
+
+    bench.threads_of(pool, 2, 10)
+    assert until(spread_from_sleep)
 
 
 def test_launches_at_the_moment_of_falling_asleep_are_not_lost(bench: Bench, make_pool: Callable[..., Pool]) -> None:
@@ -311,6 +328,7 @@ def test_signals_go_to_pythons_threads(bench: Bench, pool: Pool, until: Until) -
         return bool(int(mask, 16) >> (number - 1) & 1)
 
     own = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGINT not in own
     before = {t.name for t in tasks.iterdir()}
     bench.threads_of(pool, 4, 10)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == own, "a launch leaves its caller's mask as it was"
@@ -342,7 +360,7 @@ class TestFork:
         values = np.arange(1000)
         for _ in range(50):
             out = np.zeros(1, np.int64)
-            bench.run(pool, "sum", (out, values, 1000, 4), 4, 2, (32, 64))
+            bench.run(pool, "sum", (out, values, 1000, 4), 4, 2, 32, 64)
             if out[0] != values.sum():
                 return False
         return pool.stats().workers == 1
@@ -360,7 +378,7 @@ class TestFork:
 
     def test_a_child_forked_during_a_launch_launches(self, bench: Bench, pool: Pool, until: Until) -> None:
         flags = np.zeros(2, np.int64)
-        holder = threading.Thread(target=bench.run, args=(pool, "hold", (flags, -1), 2, 1, (64, 64)))
+        holder = threading.Thread(target=bench.run, args=(pool, "hold", (flags, -1), 2, 1, 64, 64))
         holder.start()
         try:
             assert until(lambda: bool(flags[0]))
@@ -403,7 +421,10 @@ EXIT = """
       ret void
     }}'''
     kernel = load_object(compile_ir(text), ["entry"])
+    endless = load_object(compile_ir(text.replace("br i1 %more, label %next, label %end", "br label %next")), ["entry"])
     pool = Pool(load_native(), 2)
+    def never_ends():
+        pool.run(endless.address("entry"), 0, 4, 2, 64, 0)
     def launch():
         pool.run(kernel.address("entry"), 0, 4, 2, 64, 0)
     launch()
@@ -421,12 +442,14 @@ EXIT = """
     "threading.Thread(target=forever, daemon=True).start(); time.sleep(0.05)",
     "[threading.Thread(target=forever, daemon=True).start() for _ in range(4)]; time.sleep(0.05)",
     "del pool",
+    "threading.Thread(target=never_ends, daemon=True).start(); time.sleep(0.05)",
     "keep = [pool, kernel]; keep.append(keep)",
     "import atexit; atexit.register(launch)",
 ])
 def test_interpreters_end_quietly(ending: str) -> None:
     script = textwrap.dedent(EXIT).format(ending=ending)
-    done: Any = subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-X", "faulthandler", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
 
