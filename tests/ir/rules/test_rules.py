@@ -288,6 +288,11 @@ def test_a_vector_gate_that_is_decided_goes_away() -> None:
     assert rewrite(OUT.index(lanes, gate).store(A.broadcast(4)), SIMPLIFY) is OUT.index(lanes).store(A.broadcast(4))
 
 
+def test_an_after_that_waits_for_a_load_keeps_it() -> None:
+    read = DATA[I].load().cast(dtypes.index)
+    assert rewrite(OUT.after(read, X, R * 2 + 1), SIMPLIFY) is OUT.after(read, R)
+
+
 def test_a_triangular_loop_is_not_dropped() -> None:
     inner = UOp.range(R + 1, 1)
     for u in (K.sum(R, inner), DATA[inner].load().max(R, inner)):
