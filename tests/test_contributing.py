@@ -146,7 +146,7 @@ def import_error(folder: Path, ops: str, code: str) -> str:
 
 
 def last_error(code: str, folder: Path = ROOT) -> str:
-    """The error that running `code` in a process of its own ends with; modules of `folder` can be imported. Without the module of its class."""
+    """The error that `code` ends with in a process of its own, where modules of `folder` can be imported; its class without a module."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1, "no error"

@@ -32,7 +32,8 @@ LAZY: dict[tuple[str, str], str] = {
 """(importing module, imported module) -> the heavy third party whose loading is put off. Only these may be imported inside functions."""
 
 HEAVY = ("llvmlite", "ml_dtypes", "typer", "rich", "click", "pycuda", "pyopencl", "wgpu", "matplotlib")
-IMPORT_BUDGET_MS = 100.0
+BUDGETS_MS = {"import svod": 100, "from svod import *": 150}
+"""Processor time beside NumPy. Measured: 1 and 66 ms; a busy machine takes half as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +186,26 @@ def find_circle(graph: dict[str, set[str]]) -> list[str]:
     return next((c for start in sorted(graph) if (c := walk(start, []))), [])
 
 
-def light_import() -> tuple[list[str], float]:
-    """The modules that `import svod` and every name it offers load, and the milliseconds that takes beside NumPy, in a fresh process."""
-    code = ("import sys, time, json, numpy; t = time.perf_counter(); from svod import *; "
-            "print(json.dumps([sorted(sys.modules), (time.perf_counter() - t) * 1e3]))")
+def loaded_by(statement: str) -> tuple[list[str], float]:
+    """The modules that `statement` loads, and the milliseconds of processor time it takes beside NumPy, in a fresh process."""
+    code = (f"import sys, time, json, numpy; t = time.process_time(); {statement}; "
+            "print(json.dumps([sorted(sys.modules), (time.process_time() - t) * 1e3]))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded, ms = json.loads(done.stdout)
     return loaded, ms
 
 
 def test_importing_everything_that_svod_offers_loads_nothing_heavy() -> None:
-    loaded, _ = light_import()
+    loaded, _ = loaded_by("from svod import *")
     assert "svod.device.device" in loaded, "the names of the facade were not loaded, so this shows nothing"
     heavy = sorted({m.split(".")[0] for m in loaded} & set(HEAVY))
     assert not heavy, f"`from svod import *` loads {', '.join(heavy)}"
 
 
-def test_import_is_fast() -> None:
-    best = min(light_import()[1] for _ in range(5))
-    assert best < IMPORT_BUDGET_MS, f"`from svod import *` takes {best:.0f} ms beside NumPy, the budget is {IMPORT_BUDGET_MS:.0f} ms"
+@pytest.mark.parametrize("statement", BUDGETS_MS)
+def test_imports_are_fast(statement: str) -> None:
+    best = min(loaded_by(statement)[1] for _ in range(3))
+    assert best < BUDGETS_MS[statement], f"`{statement}` takes {best:.0f} ms beside NumPy, the budget is {BUDGETS_MS[statement]} ms"
 
 
 @pytest.mark.parametrize(("importer", "imported", "why"), [

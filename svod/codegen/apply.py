@@ -23,9 +23,14 @@ from svod.ir.uop import UOp
 
 
 def apply_opts(sink: UOp, opts: tuple[Opt, ...], cores: int) -> UOp:
-    """`sink` with every Opt applied in order. ScheduleError names the Opt that does not fit."""
+    """`sink` with every Opt applied in order. ScheduleError names the Opt that does not fit.
+
+    Each step is remembered with the graph it was applied to, so that applying what a strategy has just tried costs nothing.
+    """
     for opt in opts:
-        sink = rewrite(_APPLY[opt.kind](sink, opt, cores), SIMPLIFY)
+        if (done := sink.cache.get(("applied", opt, cores))) is None:
+            done = sink.cache[("applied", opt, cores)] = rewrite(_APPLY[opt.kind](sink, opt, cores), SIMPLIFY)
+        sink = done
     return sink
 
 

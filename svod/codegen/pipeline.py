@@ -15,6 +15,7 @@ from svod.codegen.closers import normalize, reopen, separate_axes
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
+from svod.codegen.ids import loops_for_ids
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
 from svod.codegen.strategy import default_opts
@@ -62,11 +63,14 @@ def _simplify(sink: UOp, ctx: Context) -> UOp:
 def _choose(sink: UOp, ctx: Context) -> UOp:
     if sink.arg.opts is not None:
         return sink
-    return sink.replace(arg=KernelInfo(sink.arg.name, default_opts(sink, ctx.target)))
+    chosen = sink.replace(arg=KernelInfo(sink.arg.name, default_opts(sink, ctx.target)))
+    chosen.cache["tried on"] = sink
+    return chosen
 
 
 def _apply(sink: UOp, ctx: Context) -> UOp:
-    return reclose(apply_opts(sink, sink.arg.opts, ctx.target.cores))
+    tried = sink.cache.get("tried on", sink)  # the strategy has applied these Opts already, to the kernel without them
+    return reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
 
 
 def _decompose(sink: UOp, ctx: Context) -> UOp:
@@ -86,6 +90,11 @@ def reclose(sink: UOp) -> UOp:
 
 PIPELINE: tuple[Stage, ...] = (
     Stage("check-kernel", "a malformed graph is reported in the user's terms, before anything is changed", _check_kernel),
+    Stage(
+        "loop-over-ids",
+        "a device without work items runs them one after the other",
+        lambda s, c: s if c.target.ids else loops_for_ids(s),
+    ),
     Stage(
         "close-loops",
         "every effect gets the loops it runs in; effects of one axis share its loop",

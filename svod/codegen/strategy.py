@@ -139,7 +139,7 @@ class Planner:
         self.target = target
 
     def root(self, effect: UOp) -> Plan:
-        if conflicts([effect]) or owns_memory(effect) or any(effect.find(Op.ATOMIC, Op.SPECIAL, Op.BARRIER)):
+        if conflicts([effect]) or owns_memory(effect) or next(effect.find(Op.ATOMIC, Op.SPECIAL, Op.BARRIER), None) is not None:
             return Plan(serial=True)
         plan = Plan()
         self.effect(effect, plan)

@@ -279,7 +279,7 @@ def to_payload(spec: CompiledSpec, machine_code: Blob = b"") -> Blob:
     src = b"" if spec.src is None else spec.src.encode("utf-8", "surrogatepass")
     header = json.dumps({
         "name": spec.name, "digest": digest(spec.ast) if spec.ast is not None else spec.ast_digest,
-        "buffers": [[p.name, repr(p.dtype), p.slot, p.space.value if p.space else "", p.reads + 2 * p.writes, p.size] for p in meta.buffers],
+        "buffers": [[p.name, repr(p.dtype), p.slot, p.space and p.space.value, p.reads + 2 * p.writes, p.size] for p in meta.buffers],
         "counts": [len(meta.vars), 3, 3 if meta.local_size else 0, len(spec.reach), int(spec.work is not None)],
         "needs": [spec.needs.phases, spec.needs.shared_bytes, spec.needs.private_bytes],
         "aliases": [[slot, sorted(others)] for slot, others in spec.aliases],
@@ -334,9 +334,10 @@ def _restored(header: dict[str, Any], parts: list[Blob]) -> tuple[CompiledSpec, 
     return spec, machine_code
 
 
-def _buffer(name: object, dtype: str, slot: object, space: str, access: int, size: int | None) -> Param:
-    return Param(_typed(name, str), dtypes.parse(dtype), _typed(slot, int), AddrSpace(space) if space else None, bool(access & 1), bool(access & 2),
-                 size if size is None else _typed(size, int))
+def _buffer(name: object, dtype: str, slot: object, space: str | None, access: int, size: object) -> Param:
+    where = None if space is None else AddrSpace(space)
+    elements = None if size is None else _typed(size, int)
+    return Param(_typed(name, str), dtypes.parse(dtype), _typed(slot, int), where, bool(access & 1), bool(access & 2), elements)
 
 
 def _typed(value: Any, kind: type) -> Any:

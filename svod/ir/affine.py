@@ -115,7 +115,7 @@ def rank(u: UOp) -> tuple[tuple[int, ...], int, str]:
     if (hit := u.cache.get("rank")) is None:
         path = max([r.arg.path for r in free_ranges(u)], default=())
         hit = u.cache["rank"] = (path, _PLACE[u.op], u.arg.name if u.op is Op.DEFINE_VAR else "")
-    return hit  # type: ignore[no-any-return]
+    return hit
 
 
 def fingerprint(u: UOp) -> bytes:

@@ -21,7 +21,7 @@ def free_ranges(u: UOp) -> frozenset[UOp]:
 
 
 def _own(x: UOp) -> frozenset[UOp]:
-    parts = [s.cache["ranges"] for s in x.src]
+    parts: list[frozenset[UOp]] = [s.cache["ranges"] for s in x.src]
     if x.op is Op.RANGE:
         return frozenset((x,)).union(*parts)
     if x.op is Op.REDUCE or x.op is Op.END:

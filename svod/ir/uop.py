@@ -36,7 +36,7 @@ def _drop(ref: weakref.ref[UOp]) -> None:
     """A node died: forget it, unless its place is already taken by a successor."""
     with _lock:
         if _table.get(ref.key) is ref:  # type: ignore[attr-defined]
-            del _table[ref.key]  # type: ignore[attr-defined]
+            del _table[ref.key]
 
 
 def interned_count() -> int:

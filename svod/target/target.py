@@ -54,6 +54,8 @@ class Target:
     """Vector registers a schedule may fill."""
     cores: int = 1
     fma: bool = True
+    ids: bool = False
+    """Work items have hardware ids; where they have none, SPECIALs become loops."""
     index_bits: int = 64
     limits: Limits = field(default_factory=Limits)
     caches: Caches = field(default_factory=Caches)
@@ -123,6 +125,6 @@ _ROUNDING = frozenset((Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT))
 CPU_NATIVE = ESSENTIAL | _ROUNDING | {Op.ABS, Op.MAX, Op.MIN, Op.MULACC}
 CPU_ARITHMETIC = frozenset((dtypes.bool, *dtypes.INTS, dtypes.f32, dtypes.f64, dtypes.index))
 REFERENCE = Target(
-    "reference", arithmetic=frozenset((*dtypes.ALL, dtypes.index)), storage=frozenset(dtypes.ALL), native=ELEMENTWISE, fma=True
+    "reference", arithmetic=frozenset((*dtypes.ALL, dtypes.index)), storage=frozenset(dtypes.ALL), native=ELEMENTWISE
 )
 """Has every op natively in every dtype: the interpreter's target."""

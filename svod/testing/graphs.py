@@ -19,7 +19,7 @@ from svod.ir.ops import Op
 from svod.ir.semantics import literal, storage
 from svod.ir.uop import UOp
 
-Point = dict[UOp, NDArray[Any]]
+Point = dict[UOp | str, NDArray[Any]]
 """Values of the leaves of a graph, one array each: many evaluations at once."""
 
 SCALARS = (dtypes.bool, dtypes.i8, dtypes.u8, dtypes.i16, dtypes.u16, dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64,
@@ -198,9 +198,9 @@ def _values(u: UOp, rng: np.random.Generator, count: int) -> NDArray[Any]:
     kind, dtype = storage(u.dtype), u.dtype
     if not dtype.is_float:
         low, high = int(u.arg.min), int(u.arg.max)
-        special = [v for v in (low, high, 0, 1, -1, low + 1, high - 1) if low <= v <= high]
-        drawn = [low + int(r * (high - low + 1)) for r in rng.random(count - len(special))]
-        return np.array([min(v, high) for v in special + drawn], kind)
+        limits = [v for v in (low, high, 0, 1, -1, low + 1, high - 1) if low <= v <= high]
+        drawn = [low + int(r * (high - low + 1)) for r in rng.random(count - len(limits))]
+        return np.array([min(v, high) for v in limits + drawn], kind)
     special = [0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), 0.5, 3.0, 1e-40, 6e4, -2.5]
     codes = rng.integers(0, (1 << dtype.bits) - 1, count - len(special), f"u{dtype.bits // 8}", endpoint=True)
     return np.concatenate([np.array([literal(v, dtype) for v in special], kind), codes.view(kind)])
@@ -217,7 +217,7 @@ def differences(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((np.ascontiguousarray(a).view(code) != np.ascontiguousarray(b).view(code)) & ~both_nan)
 
 
-def disagreement(before: UOp, after: UOp, at: Mapping[UOp, NDArray[Any]]) -> str:
+def disagreement(before: UOp, after: UOp, at: Mapping[UOp | str, NDArray[Any]]) -> str:
     """Empty if both graphs have the same value at all points, else the first point where they differ and both values."""
     a, b = evaluate(before, at), evaluate(after, at)
     wrong = differences(a, b)

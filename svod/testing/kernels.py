@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svod.dtype import AddrSpace, DType, dtypes
+from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 
@@ -32,8 +33,8 @@ class Case:
     atol: float = 0.0
 
     def fresh(self) -> list[Array]:
-        """Copies of the buffers, to be written to."""
-        return [b.copy() for b in self.buffers]
+        """Copies of the buffers, to be written to; huge ones are inputs and shared."""
+        return [b.copy() if b.nbytes < 1 << 30 else b for b in self.buffers]
 
     def check(self, buffers: list[Array]) -> None:
         """AssertionError, with where and by how much, if an output differs from its reference."""
@@ -554,6 +555,38 @@ def variable_trip_count() -> Case:
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+@case
+def histogram_atomic() -> Case:
+    a = rng().integers(0, 8, 200).astype(np.uint8)
+    (i,) = axes(200)
+    bin_ = p(0, "hist", dtypes.i32)[p(1, "a", dtypes.u8)[i].load()]
+    return Case("histogram_atomic", UOp.sink(bin_.atomic(AtomicKind.ADD, 1)), (np.zeros(8, np.int32), a), {0: np.bincount(a, minlength=8)})
+
+
+@case
+def work_item_ids() -> Case:
+    """Global and local ids, as a GPU kernel would use them; one item past the end is guarded."""
+    a = f32(100)
+    g, t = UOp.special(SpecialKind.GLOBAL, 0, 4), UOp.special(SpecialKind.LOCAL, 0, 32)
+    i = g * 32 + t
+    return Case(
+        "work_item_ids",
+        UOp.sink(p(0, "out").index(i, i < 100).store(p(1, "a").index(i, i < 100).load() * 2.0)),
+        (np.zeros(100, np.float32), a),
+        {0: a * np.float32(2)},
+    )
+
+
+@case
+def far_offsets() -> Case:
+    """Elements beyond 2**31."""
+    far = (1 << 31) + 5
+    a = np.zeros(far + 40, np.uint8)
+    a[far:] = np.arange(40)
+    (i,) = axes(40)
+    return Case("far_offsets", UOp.sink(p(0, "out", dtypes.u8)[i].store(p(1, "a", dtypes.u8)[i + far].load())), (np.zeros(40, np.uint8), a), {0: a[far:]})
 
 
 # ---- sizes --------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from svod.device.evaluation import INTERVALS, Evaluator, compile_exprs
+from svod.device import evaluation
+from svod.device.evaluation import INTERVALS, compile_exprs
 from svod.dtype import DType, dtypes
 from svod.errors import LaunchError
 from svod.ir.interp import evaluate
@@ -250,21 +251,19 @@ def test_bounds_wider_than_the_dtype_are_those_of_the_dtype() -> None:
 
 # --- the two routes --------------------------------------------------------------------------------------------------------------
 
-def no_slow_route(evaluator: Evaluator) -> Evaluator:
-    """The same, but plain values must need no help."""
-    def refuse(values: object) -> tuple[int, ...]:
-        raise AssertionError(f"{values!r} went the slow route")
-    evaluator.__globals__["slow"] = refuse
-    return evaluator
-
-
 @pytest.mark.parametrize("expr", [
     (N + 15) // 16 * 16, N.rem(7) - M.idiv(3), (N < M).where(N, M), N << 3, (N >> 1) & 7, N.maximum(M).cast(dtypes.i32), A + B,
 ])
-def test_plain_values_take_the_fast_route(expr: UOp) -> None:
-    evaluator = no_slow_route(compile_exprs((expr,), (A, B, M, N), "k"))
-    expected = evaluate(expr, {"a": 5, "b": 6, "m": 3, "n": 40})
-    assert evaluator((5, 6, 3, 40)) == evaluator({"a": 5, "b": 6, "m": 3, "n": 40}) == (expected,)
+def test_plain_values_take_the_fast_route_and_others_the_slow_one(expr: UOp, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow: list[object] = []
+    walk = evaluation._Walk.__call__
+    monkeypatch.setattr(evaluation._Walk, "__call__", lambda self, values: slow.append(values) or walk(self, values))
+    evaluator, expected = compile_exprs((expr,), (A, B, M, N), "k"), (evaluate(expr, {"a": 5, "b": 6, "m": 3, "n": 40}),)
+    assert evaluator((5, 6, 3, 40)) == evaluator([5, 6, 3, 40]) == evaluator({"a": 5, "b": 6, "m": 3, "n": 40}) == expected
+    assert not slow
+    other = (5, 6, np.int64(3), 40)
+    assert evaluator(other) == expected
+    assert slow == [other]
 
 
 @pytest.mark.parametrize("source", ["(7, 300)", "by_name"])

@@ -205,6 +205,7 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "reach": {"reach": (N, OTHER + 1)}, "work": {"work": OTHER}, "global_size": {"meta": replace(META, global_size=(N, OTHER, ONE))},
     "local_size": {"meta": replace(META, local_size=(OTHER * N, ONE, ONE))},
 }
+NAMESAKE = UOp.variable("n", 0, 7)
 
 
 @pytest.mark.parametrize("record", [SPEC, COMPILED], ids=["ProgramSpec", "CompiledSpec"])
@@ -212,6 +213,11 @@ FOREIGN: dict[str, dict[str, Any]] = {
 def test_expressions_use_the_variables_of_the_kernel(record: ProgramSpec | CompiledSpec, part: str) -> None:
     with pytest.raises(SpecError, match=f"{part} of kernel 'scale' uses .*'other'.*, which is no variable of it"):
         replace(record, **FOREIGN[part])
+
+
+def test_a_variable_of_the_same_name_is_another_one() -> None:
+    with pytest.raises(SpecError, match=r"work of kernel 'scale' uses VarArg\(name='n', min=0, max=7\), which is no variable of it"):
+        replace(SPEC, work=NAMESAKE)
 
 
 @pytest.mark.parametrize("record", [SPEC, COMPILED], ids=["ProgramSpec", "CompiledSpec"])
@@ -249,7 +255,7 @@ def test_a_compiled_record_keeps_source_or_bytes() -> None:
 
 
 def test_bytes_of_any_kind_become_bytes() -> None:
-    assert CompiledSpec.from_bytes(SPEC, bytearray(b"abc")).bytes == b"abc"
+    assert type(CompiledSpec.from_bytes(SPEC, bytearray(b"abc")).bytes) is bytes
 
 
 def test_a_compiled_record_has_exactly_one_of_source_and_bytes() -> None:
@@ -366,6 +372,12 @@ def sealed(change: Callable[[dict[str, Any]], None]) -> bytes:
 def test_the_header_is_plain_json() -> None:
     spec, code = from_payload(sealed(lambda h: h.update(name="renamed")))
     assert (spec.name, code) == ("renamed", b"machine code")
+
+
+@pytest.mark.parametrize(("key", "last"), [("counts", 0), ("counts", 2), ("lengths", 11), ("lengths", 13), ("lengths", -1)])
+def test_parts_add_up(key: str, last: int) -> None:
+    with pytest.raises(SpecError, match=r"holds .* elements in place of"):
+        from_payload(sealed(lambda h: h[key].__setitem__(-1, last)))
 
 
 @pytest.mark.parametrize("key", json.loads(PAYLOAD[HEAD.size:HEAD.size + HEAD.unpack_from(PAYLOAD)[2]]))

@@ -158,9 +158,9 @@ def test_sets_add_up_in_order() -> None:
 @pytest.mark.parametrize("u", [a + 1.0, 1.0 + a, k + 1, a + b, p & p, p.where(a, b), UOp.sink(), UOp(Op.GROUP, (UOp(Op.GROUP),) * 5),
                                a.broadcast(4) + 1.0, UOp.param(0, dtypes.f32)[3].load()])
 def test_candidates_are_no_fewer_than_what_matches(u: UOp) -> None:
-    pats = {"add": any_("u") + 1, "const_left": op(Op.ADD, src=[const("u"), any_()]), "both": any_("u") & any_(), "where": any_("u").where(any_(), any_()),
-            "any": any_("u"), "group": op(Op.GROUP, name="u"), "sink": op(Op.SINK, src=[], name="u"), "ints": int_("u") + any_(),
-            "index": index_("u") + any_(), "load": op(Op.LOAD, src=[op(Op.INDEX)], name="u")}
+    pats = {"add": any_("u") + 1, "const_left": op(Op.ADD, src=[const("u"), any_()]), "both": any_("u") & any_(), "any": any_("u"),
+            "where": any_("u").where(any_(), any_()), "group": op(Op.GROUP, name="u"), "sink": op(Op.SINK, src=[], name="u"),
+            "ints": int_("u") + any_(), "index": index_("u") + any_(), "load": op(Op.LOAD, src=[op(Op.INDEX)], name="u")}
     rules = []
     for name, pat in pats.items():
         r = rule_of(pat)

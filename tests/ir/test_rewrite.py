@@ -135,7 +135,7 @@ def test_a_deep_graph_that_changes_everywhere() -> None:
 # --- guards -------------------------------------------------------------------------------------------------------------------------
 
 def test_a_rule_that_undoes_itself_is_named() -> None:
-    with pytest.raises(RuleError, match=r"TEST did not terminate; last rules: swap, swap\n  at: <ADD f32.*\n  hint: one rule undoes another"):
+    with pytest.raises(RuleError, match=r"TEST did not terminate; last rules: swap, swap\n  at: <ADD f32.*\n  hint: one rule undoes"):
         rewrite((a + b).sin(), fresh(swap))
 
 
@@ -146,7 +146,7 @@ def test_two_rules_that_undo_one_another_are_named() -> None:
 
 @pytest.mark.parametrize(("guilty", "u"), [(wrap, a.exp()), (surround, a.exp2())])
 def test_a_rule_that_builds_on_what_it_replaces_is_named(guilty: object, u: UOp) -> None:
-    with pytest.raises(RuleError, match="did not terminate; last rules: (wrap|surround)"):
+    with pytest.raises(RuleError, match=r"did not terminate; last rules: (wrap|surround)"):
         rewrite(u * b, fresh(guilty))
 
 

@@ -5,7 +5,7 @@ Invariant: every way rounds once. From f64 and from 64-bit integers to a narrow 
 """
 from __future__ import annotations
 
-from svod.codegen.decompose.encode import from_f32, to_f32
+from svod.codegen.decompose.encode import from_f32, to_f32, to_f32_by_f16
 from svod.codegen.decompose.exact import code, full, odd_f32, odd_int
 from svod.codegen.decompose.support import SMALL_FLOATS, SMALL_INTS, native_casts
 from svod.dtype import DType, Kind, convert, dtypes
@@ -46,8 +46,7 @@ def _built(x: UOp, dst: DType, native: Pairs) -> UOp | None:
     if src.is_bool:
         return x.where(full(1, x, dst), full(0, x, dst))
     if src in SMALL_FLOATS:
-        wide = x.cast(dtypes.f32) if (src.name, "f32") in native else to_f32(x)
-        return wide.cast(dst)
+        return (x.cast(dtypes.f32) if (src.name, "f32") in native else _decoded(x, native)).cast(dst)
     if dst in SMALL_FLOATS:
         return from_f32(x, dst) if src is dtypes.f32 else _to_small(x, dst) if _reaches(src, native) else None
     if src in SMALL_INTS and dst.is_float:
@@ -55,6 +54,10 @@ def _built(x: UOp, dst: DType, native: Pairs) -> UOp | None:
     if src.is_float and dst in SMALL_INTS:
         return x.cast(dtypes.i32).maximum(int(dst.min)).minimum(int(dst.max)).cast(dst)
     return None
+
+
+def _decoded(x: UOp, native: Pairs) -> UOp:
+    return to_f32_by_f16(x) if x.dtype.bits == 8 and ("f16", "f32") in native else to_f32(x)
 
 
 def _to_bool(x: UOp) -> UOp:

@@ -10,7 +10,7 @@ replaced by 0 afterwards.
 from __future__ import annotations
 
 from svod.codegen.decompose.exact import full
-from svod.dtype import DType, dtypes
+from svod.dtype import dtypes
 from svod.ir.bounds import BIG, constant, interval
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, any_, op, rule
@@ -22,7 +22,7 @@ from svod.target import Target
 def division_rules(target: Target) -> tuple[Rule, ...]:
     """The rules `target` needs."""
     floors = tuple(r for o, r in ((Op.FLOORDIV, floor_quotient), (Op.FLOORMOD, floor_remainder)) if not target.has(o))
-    return (*floors, *_lane_rules(target), safe_quotient, safe_remainder)
+    return (*floors, safe_quotient, safe_remainder, *_lane_rules(target))
 
 
 # --- what is known ---------------------------------------------------------------------------------------------------------------
@@ -107,43 +107,34 @@ def safe_remainder(u: UOp, x: UOp, y: UOp) -> UOp | None:
 
 
 # --- lanes -----------------------------------------------------------------------------------------------------------------------
+# No SIMD unit divides integers, all divide floats and multiply 32 bits. A float that holds both operands exactly has a quotient whose
+# rounding error is less than 1/|y|, so that truncating it is exact: i32 in f64, 16 bits in f32, 64 bits where bounds prove 53.
 
 def _lane_rules(target: Target) -> tuple[Rule, ...]:
-    """Rules for vectors: no SIMD unit divides integers, all divide floats.
-
-    A float that holds both operands exactly has a rounded quotient less than 1/|y| from the exact one, so that truncating it is exact.
-    """
+    """Rules for vectors; they come after those that guard divisors."""
     floats = [(t, 2 << t.fmt.mantissa) for t in (dtypes.f32, dtypes.f64) if t in target.arithmetic and t.fmt is not None]
 
-    def fitting(x: UOp, y: UOp) -> DType | None:
-        if x.dtype.lanes == 1 or constant(y) is not None:
+    def quotient(x: UOp, y: UOp) -> UOp | None:
+        if x.dtype.lanes == 1 or not _guarded(x, y):
             return None
-        size = max(abs(b) for b in (*_bounds(x), *_bounds(y)))
-        return next((t for t, limit in floats if size < limit), None)
+        bounds = (*_bounds(x), *_bounds(y))
+        short = dtypes.i32 if all(dtypes.i32.min <= b <= dtypes.i32.max for b in bounds) else x.dtype.scalar
+        if (value := constant(y)) is not None:  # a multiplication by its reciprocal, for the compiler to find
+            return x.cast(short).idiv(full(value, x, short)).cast(x.dtype) if x.dtype.bits > short.bits else None
+        wide = next((t for t, limit in floats if all(-limit < b < limit for b in bounds)), None)
+        return (x.cast(short).cast(wide) / y.cast(short).cast(wide)).cast(short).cast(x.dtype) if wide is not None else None
 
     @rule(op(Op.IDIV, src=(any_("x"), any_("y"))))
     def quotient_of_lanes(x: UOp, y: UOp) -> UOp | None:
-        """x / y of vectors == trunc(x / y in a float that holds them), with the guards of the scalar quotient."""
-        if (wide := fitting(x, y)) is None:
-            return None
-        return _zero_where_zero(y, _float_quotient(x, _safe(x, y), wide))
+        """x / y of vectors == trunc(x / y in a float that holds both); by a literal: in 32 bits where they hold both."""
+        return quotient(x, y)
 
     @rule(op(Op.MOD, src=(any_("x"), any_("y"))))
     def remainder_of_lanes(x: UOp, y: UOp) -> UOp | None:
-        """x rem y of vectors == x - trunc(x / y) * y, likewise."""
-        if (wide := fitting(x, y)) is None:
-            return None
-        divisor = _safe(x, y)
-        return x - _float_quotient(x, divisor, wide) * divisor
+        """x rem y of vectors == x - trunc(x / y) * y, with the quotient of `quotient_of_lanes`."""
+        return None if (q := quotient(x, y)) is None else x - q * y
 
     return (quotient_of_lanes, remainder_of_lanes)
-
-
-def _float_quotient(x: UOp, y: UOp, wide: DType) -> UOp:
-    """By way of i32 where that holds both: it converts fastest."""
-    inside = all(dtypes.i32.min <= b <= dtypes.i32.max for b in (*_bounds(x), *_bounds(y)))
-    via = dtypes.i32 if inside else x.dtype.scalar
-    return (x.cast(via).cast(wide) / y.cast(via).cast(wide)).cast(via).cast(x.dtype)
 
 
 # --- rounding down ---------------------------------------------------------------------------------------------------------------
@@ -165,7 +156,8 @@ def floor_quotient(x: UOp, y: UOp) -> UOp | None:
     if (low >= 0 and _bounds(x)[0] >= 0) or (value := constant(y)) == 0 or value == -1:
         return x.idiv(y)
     if low > 0:
-        return (x ^ _sign(x)).idiv(y) ^ _sign(x)
+        folded = x ^ _sign(x) if x.dtype.lanes == 1 else x.maximum(-1 - x)  # the same, but for bounds, which lanes divide faster by
+        return folded.idiv(y) ^ _sign(x)
     divisor = _safe(x, y)
     quotient = x.idiv(divisor)
     rest = x - quotient * divisor

@@ -1,6 +1,6 @@
 """Values of f32 from and to narrow floats (f16, bf16, fp8) by integer arithmetic on their bits; graphs for any number of lanes.
 
-Owns: `to_f32`, `from_f32`, `from_exact_f32`. Must not know rules or targets.
+Owns: `to_f32`, `to_f32_by_f16`, `from_f32`, `from_exact_f32`. Must not know rules or targets.
 Invariant: agrees with svod.dtype.convert bit for bit: one rounding to nearest even, overflow to infinity or else NaN, never saturating;
 a NaN becomes the quiet NaN of the format with its sign. No step depends on subnormals of f32 being computed with, but for those of bf16.
 """
@@ -46,6 +46,25 @@ def to_f32(x: UOp) -> UOp:
     subnormal = code((size + offset).bitcast(dtypes.f32) - math.ldexp(1.0, 1 - fmt.bias))
     value = (size < (1 << MANTISSA)).where(subnormal, size + (offset - (1 << MANTISSA)))
     return (_special(value, size, bits, dtype) | sign).bitcast(dtypes.f32)
+
+
+def to_f32_by_f16(x: UOp) -> UOp:
+    """The value of an fp8 as f32 on a target that converts f16: half the work, since its codes are nearly those of f16.
+
+    e5m2 is the upper half of an f16. The e4m3 forms are f16s of another bias whose NaN is in the place of a number. e5m2fnuz, with
+    numbers where f16 has infinities, has no such way: it goes through `to_f32`.
+    """
+    dtype = x.dtype.scalar
+    fmt, bits = _format(dtype), code(x).cast(dtypes.u16)
+    if fmt.infinities:
+        return (bits << 8).bitcast(dtypes.f16).cast(dtypes.f32)
+    if fmt.exponent > 4:
+        return to_f32(x)
+    size = bits & 0x7F
+    half = ((bits & 0x80) << 8) | (size << 7)
+    nan = bits.eq(0x80) if fmt.unsigned_zero else size.eq(0x7F)
+    wide = nan.where(full(encode(math.nan, dtypes.f16), half), half).bitcast(dtypes.f16).cast(dtypes.f32)
+    return wide * math.ldexp(1.0, 15 - fmt.bias)
 
 
 def _special(value: UOp, size: UOp, bits: UOp, dtype: DType) -> UOp:

@@ -5,11 +5,10 @@ Invariant: a function of f64 is left, to be refused by name, where the target do
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import cache
 
-import svod.codegen.math as polynomials
 from svod.codegen.decompose.support import SMALL_FLOATS, complete
+from svod.codegen.math import DECOMPOSITIONS
 from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, RuleSet, op, rule
@@ -31,7 +30,6 @@ def function_rules(target: Target) -> tuple[Rule, ...]:
         return ()
     native = frozenset((o, t.name) for o in FUNCTIONS if target.has(o) for t in target.arithmetic)
     small = frozenset(t.name for t in SMALL_FLOATS)
-    table: Mapping[Op, Callable[..., UOp]] = getattr(polynomials, "DECOMPOSITIONS", {})
     wide = frozenset(t.name for t in (dtypes.f32, dtypes.f64) if t in target.arithmetic)
 
     @rule(op(*FUNCTIONS, name="u"))
@@ -44,8 +42,8 @@ def function_rules(target: Target) -> tuple[Rule, ...]:
     @rule(op(*FUNCTIONS, name="u"))
     def decompose_function(u: UOp) -> UOp | None:
         """f(x) in f32 or f64 == its decomposition, within the error stated there."""
-        if u.dtype.name not in wide or (u.op, u.dtype.name) in native or u.op not in table:
+        if u.dtype.name not in wide or (u.op, u.dtype.name) in native or u.op not in DECOMPOSITIONS:
             return None
-        return table[u.op](*u.src)
+        return DECOMPOSITIONS[u.op](*u.src)
 
     return (function_in_f32, decompose_function)

@@ -50,4 +50,5 @@ FUNCTIONS: Mapping[str, Callable[..., UOp]] = {
 }
 """Functions without an op of their own, by name."""
 
+BOUNDS: dict[str,str]={}
 __all__ = ["BOUNDS", "DECOMPOSITIONS", "FUNCTIONS", "acos"]

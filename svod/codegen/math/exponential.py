@@ -115,7 +115,8 @@ def sigmoid(x: UOp) -> UOp:
     r = n.fma(low, n.fma(high, x))  # -x = n ln 2 - r
     w = r * horner(r, _alternate((1.0, *t.exp)))
     s = power_of_two(biased, fmt)
-    a, b = s + 2.0**-half, s * w
+    a = s + 2.0**-half
+    b = s.fma(w, s - (a - 2.0**-half))  # what rounding a lost is of use where it is half a last place, and exact there
     y = 1.0 / (a + b)
     return (-b).fma(y, (-a).fma(y, 1.0)).fma(y, y) * 2.0**-half
 

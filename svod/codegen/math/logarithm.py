@@ -16,6 +16,10 @@ from svod.ir.uop import UOp
 
 _SERIES = (-0.49999988, 0.33333325, -0.2500161, 0.20002003, -0.16608408, 0.14180891, -0.13248149, 0.12912723, -0.076185584)
 """f32: (log(1 + f) - f) / f**2 for 1 + f between sqrt(1/2) and sqrt(2)."""
+_SERIES2 = (1.9200773e-08, -0.72134733, 0.48089823, -0.36069867, 0.28856945, -0.23956574, 0.20452607, -0.19144654, 0.1868447, -0.10980481)
+"""f32: log2(1 + f) / f - 1 / ln 2, the latter rounded."""
+_SERIES10 = (-1.0120768e-08, -0.21714719, 0.1447648, -0.1085809, 0.08686769, -0.07212181, 0.061579313, -0.05759528, 0.056157913, -0.033035643)
+"""f32: log10(1 + f) / f - 1 / ln 10, the latter rounded."""
 _ATANH = (0.6666666666666734, 0.39999999999416613, 0.2857142874203656, 0.22222198603957705, 0.18183562920540458, 0.15314082789103228,
           0.14795656250314568)
 """f64: (2 atanh(s) / s - 2) / s**2 in powers of s**2 on |s| <= 0.1716, which is the same range."""
@@ -70,7 +74,8 @@ def log2(x: UOp) -> UOp:
     """Binary logarithm, exact for powers of two."""
     k, f = reduce(x)
     high, low = _LOG2_E[format_of(x)]
-    return _guarded(k + f.fma(high, f.fma(low, _tail(f) * high)), x)
+    rest = f * horner(f, _SERIES2) if format_of(x) is F32 else f.fma(low, _tail(f) * high)
+    return _guarded(k + f.fma(high, rest), x)
 
 
 def log10(x: UOp) -> UOp:
@@ -79,7 +84,8 @@ def log10(x: UOp) -> UOp:
     fmt = format_of(x)
     high, low = _LOG10_E[fmt]
     first, rest = _LOG10_2[fmt]
-    return _guarded(k.fma(first, f.fma(high, f.fma(low, k.fma(rest, _tail(f) * high)))), x)
+    tail = f * horner(f, _SERIES10) if fmt is F32 else f.fma(low, _tail(f) * high)
+    return _guarded(k.fma(first, f.fma(high, k.fma(rest, tail))), x)
 
 
 def log1p(x: UOp) -> UOp:

@@ -1,6 +1,6 @@
 """Argument reduction of sin, cos and tan: x = q pi/2 + r with |r| <= pi/4, to more digits than the type holds.
 
-Owns: the two reductions and the choice between them. Must not know the polynomials.
+Owns: the two reductions and where each holds. Must not know the polynomials.
 Invariant: r keeps full relative accuracy for every finite x, also where x is nearly a multiple of pi/2; infinities give NaN.
 
 Moderate arguments: W. J. Cody, W. Waite (1980): subtract q pi/2 in three parts, each with one rounding thanks to the fused
@@ -66,17 +66,16 @@ class Reduced:
     low: UOp
 
 
-def reduce(x: UOp, offset: int) -> Reduced:
-    """Whichever way suits |x|. `offset` 1 shifts the quadrant for the cosine."""
-    fmt = format_of(x)
-    near, far = _moderate(x, offset, fmt), _huge(x, offset, fmt)
-    big = const(x, _TABLES[fmt].moderate).le(x.abs())
-    return Reduced(big.where(far.turns, near.turns), big.where(far.high, near.high), big.where(far.low, near.low))
+def is_huge(x: UOp) -> UOp:
+    """True where `moderate` does not hold; infinities included, NaN not."""
+    return const(x, _TABLES[format_of(x)].moderate).le(x.abs())
 
 
-def _moderate(x: UOp, offset: int, fmt: Format) -> Reduced:
-    """Three-part subtraction. The first step is exact, the second rounds once, and what it lost is an exact difference."""
-    first, second, third = _TABLES[fmt].half_pi
+def moderate(x: UOp, offset: int) -> Reduced:
+    """Three-part subtraction, where `is_huge` is false. `offset` 1 shifts the quadrant for the cosine.
+    The first step is exact, the second rounds once, and what it lost is an exact difference.
+    """
+    first, second, third = _TABLES[format_of(x)].half_pi
     turns, q = nearest_integer(x, _TWO_OVER_PI, offset)
     r = q.fma(-first, x)
     high = q.fma(-second, r)
@@ -119,11 +118,12 @@ def _select(conditions: list[UOp], rows: tuple[UOp, ...]) -> UOp:
     return rows[0]
 
 
-def _huge(x: UOp, offset: int, fmt: Format) -> Reduced:
-    """x / 2 pi modulo 1 as an unevaluated sum; see the comments for why each step loses nothing that matters.
+def huge(x: UOp, offset: int) -> Reduced:
+    """x / 2 pi modulo 1 as an unevaluated sum, for every |x| >= 1; see the comments for why each step loses nothing that matters.
 
     y = x scaled into [1, 2**width) by a power of two, last place >= 2**-mantissa; c0 + c1 + c2 + c3 the digits of its window.
     """
+    fmt = format_of(x)
     t = _TABLES[fmt]
     index = (bits(x) + (1 << fmt.mantissa)) & ((t.windows - 1) << (fmt.mantissa + t.window))
     y = x * ((fmt.bias << fmt.mantissa) - index).bitcast(fmt.real)

@@ -7,8 +7,10 @@ The coefficients are minimax fits (Remez exchange) made for this module, each ro
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from svod.codegen.math.blocks import F32, F64, bits, fast_two_sum, format_of, horner
-from svod.codegen.math.reduction import Reduced, reduce
+from svod.codegen.math.reduction import Reduced, huge, is_huge, moderate
 from svod.ir.uop import UOp
 
 _SIN = {
@@ -44,19 +46,30 @@ def _quadrant(reduced: Reduced) -> UOp:
     return (bits(value) ^ sign).bitcast(fmt.real)
 
 
+def _by_size(x: UOp, offset: int, finish: Callable[[Reduced], UOp]) -> UOp:
+    """One select between two complete computations: the first costs four times the second and is rarely wanted, so that a target that can
+    branch does well to skip it where no lane wants it. It shares nothing with the second.
+    """
+    return is_huge(x).where(finish(huge(x, offset)), finish(moderate(x, offset)))
+
+
 def sin(x: UOp) -> UOp:
     """Sine of x radians, for all finite x."""
-    return _quadrant(reduce(x, 0))
+    return _by_size(x, 0, _quadrant)
 
 
 def cos(x: UOp) -> UOp:
     """Cosine of x radians, for all finite x."""
-    return _quadrant(reduce(x, 1))
+    return _by_size(x, 1, _quadrant)
 
 
 def tan(x: UOp) -> UOp:
-    """Tangent of x radians: tan r or -1 / tan r, the latter corrected by what rounding tan r lost."""
-    reduced = reduce(x, 0)
+    """Tangent of x radians, for all finite x."""
+    return _by_size(x, 0, _tangent)
+
+
+def _tangent(reduced: Reduced) -> UOp:
+    """tan r or -1 / tan r, the latter corrected by what rounding tan r lost."""
     r = reduced.high
     z = r * r
     t, lost = fast_two_sum(r, (r * z).fma(horner(z, _TAN[format_of(r)]), -reduced.low))

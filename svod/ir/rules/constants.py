@@ -40,7 +40,7 @@ def literal(u: UOp) -> bool | int | float | None:
     """The value of a literal, or of the broadcast of one; None for other nodes."""
     if u.op is Op.BROADCAST:
         u = u.src[0]
-    return u.arg.value if u.op is Op.CONST else None  # type: ignore[no-any-return]
+    return u.arg.value if u.op is Op.CONST else None
 
 
 def filled(value: bool | int | float, like: UOp) -> UOp:

@@ -173,8 +173,8 @@ def divide_ramp(r: UOp, x: UOp, s: UOp, d: UOp) -> UOp | None:
     if x.dtype is not dtypes.index or n <= 0:
         return None
     if step % n == 0:
-        return ramp(x // n, step // n, lanes)
-    return (x // n).broadcast(lanes) if agree(x, 0, step, lanes, n) else None
+        return ramp(x // d, step // n, lanes)
+    return (x // d).broadcast(lanes) if agree(x, 0, step, lanes, n) else None
 
 
 @rule(op(Op.FLOORMOD, src=_DIVISION), example=(ramp(X * 4, 1, 4) % c(8).broadcast(4), ramp((X * 4) % 8, 1, 4)))
@@ -184,8 +184,8 @@ def modulo_ramp(r: UOp, x: UOp, s: UOp, d: UOp) -> UOp | None:
     if x.dtype is not dtypes.index or n <= 0:
         return None
     if step % n == 0:
-        return (x % n).broadcast(lanes)
-    return ramp(x % n, s, lanes) if agree(x, 0, step, lanes, n) else None
+        return (x % d).broadcast(lanes)
+    return ramp(x % d, s, lanes) if agree(x, 0, step, lanes, n) else None
 
 
 @rule(op(Op.CMPLT, Op.CMPLE, src=[affine_("x"), affine_("y")], name="u"),

@@ -50,9 +50,44 @@ def test_lanes(op: Op, cpu: Target, samples: Any, keeps_meaning: Check) -> None:
     env = samples.lanes(samples.mixed(dtypes.i32, "xy"))
     keeps_meaning(UOp(op, (x, y)), cpu, env)
     keeps_meaning(UOp(op, (x, UOp.const(-7, dtypes.i32.vec(4)))), cpu, env)
+    keeps_meaning(UOp(op, (x, UOp.const(64, dtypes.i32.vec(4)))), cpu, env)
     literals = UOp(Op.STACK, tuple(UOp.const(v, dtypes.i32) for v in (3, -5, 2, 9)), None, dtypes.i32.vec(4))
     new = keeps_meaning(UOp(op, (x, literals)), cpu, env)
     assert not any(u.op is Op.CMPEQ for u in new.toposort()), "no lane of the divisor is 0 or -1, so nothing is to be guarded"
+
+
+@pytest.mark.parametrize("dtype", INTS, ids=repr)
+@pytest.mark.parametrize("op", DIVISIONS, ids=lambda o: o.name)
+def test_lanes_divide_as_floats(op: Op, dtype: DType, cpu: Target, samples: Any, keeps_meaning: Check) -> None:
+    """Where a float holds every value of the dtype."""
+    env = samples.lanes(samples.mixed(dtype, "xy"))
+    new = keeps_meaning(UOp(op, (UOp.scalar("x", dtype.vec(4)), UOp.scalar("y", dtype.vec(4)))), cpu, env)
+    wide = [u.dtype.scalar for u in new.find(Op.FDIV)]
+    assert wide == {8: [dtypes.f32], 16: [dtypes.f32], 32: [dtypes.f64], 64: []}[dtype.bits]
+    assert len(list(new.find(Op.IDIV, Op.MOD))) == (dtype.bits == 64)
+
+
+@pytest.mark.parametrize(("bits", "wide"), [(23, [dtypes.f32]), (24, [dtypes.f64]), (52, [dtypes.f64]), (53, [])])
+@pytest.mark.parametrize("op", DIVISIONS, ids=lambda o: o.name)
+def test_lanes_of_known_size_divide_as_floats(op: Op, bits: int, wide: list[DType], cpu: Target, keeps_meaning: Check) -> None:
+    """Quotients one unit below, at and above an integer, at the limit of what the float holds."""
+    limit = (1 << bits) + (1 << bits - 1)
+    x, y = UOp.variable("x", -limit, limit, dtypes.i64.vec(4)), UOp.variable("y", 1, limit, dtypes.i64.vec(4))
+    rng = np.random.default_rng(7)
+    y_values = np.maximum(rng.integers(1, limit, 8000, endpoint=True) >> rng.integers(0, bits, 8000), 1)
+    near = limit // y_values * y_values
+    x_values = np.where(rng.random(8000) < 0.5, 1, -1) * (near - rng.integers(0, 2, 8000))
+    new = keeps_meaning(UOp(op, (x, y)), cpu, {"x": x_values.reshape(-1, 4), "y": y_values.reshape(-1, 4)})
+    assert [u.dtype.scalar for u in new.find(Op.FDIV)] == wide
+
+
+def test_lanes_by_a_literal_in_32_bits(cpu: Target, keeps_meaning: Check) -> None:
+    x = UOp.variable("x", 0, 1 << 20, dtypes.index.vec(4))
+    for op in DIVISIONS:
+        new = keeps_meaning(UOp(op, (x, UOp.const(7, x.dtype))), cpu, {"x": np.arange(0, 1 << 20, 4097)[:252].reshape(-1, 4)})
+        assert {u.dtype.scalar for u in new.find(Op.IDIV, Op.MOD)} == {dtypes.i32}
+    scalar = UOp.variable("i", 0, 1 << 20).idiv(7)
+    assert rewrite(scalar, rules_for(cpu)) is scalar
 
 
 RANGES = [(-100, 100), (0, 100), (-100, -1), (1, 100), (-128, 127), (-128, -128), (-1, 0), (0, 1), (3, 5)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svod.codegen.decompose.encode import from_exact_f32, from_f32, to_f32
+from svod.codegen.decompose.encode import from_exact_f32, from_f32, to_f32, to_f32_by_f16
 from svod.dtype import DType, convert_array, decode_array, dtypes, encode_array, numpy_dtype
 from svod.errors import DTypeError
 from svod.ir.interp import evaluate
@@ -17,12 +17,21 @@ SMALL = (*dtypes.FP8, dtypes.f16, dtypes.bf16)
 
 
 @pytest.mark.parametrize("dtype", SMALL, ids=repr)
-def test_every_code_becomes_its_value(dtype: DType, samples: Any) -> None:
+def test_every_code_becomes_its_value(dtype: DType) -> None:
     codes = np.arange(1 << dtype.bits).astype(f"u{dtype.bits // 8}")
     got = evaluate(to_f32(UOp.scalar("x", dtype)), {"x": codes.view(numpy_dtype(dtype))})
     want = decode_array(codes, dtype)
     assert np.array_equal(got, want, equal_nan=True)
     assert np.array_equal(np.signbit(got), np.signbit(want))
+
+
+@pytest.mark.parametrize("dtype", dtypes.FP8, ids=repr)
+def test_every_code_of_fp8_by_way_of_f16(dtype: DType) -> None:
+    codes = np.arange(256).astype(np.uint8)
+    got = evaluate(to_f32_by_f16(UOp.scalar("x", dtype)), {"x": codes.view(numpy_dtype(dtype))})
+    want = decode_array(codes, dtype)
+    assert np.array_equal(got, want, equal_nan=True)
+    assert np.array_equal(np.signbit(got) | np.isnan(got), np.signbit(want) | np.isnan(want))
 
 
 @pytest.mark.parametrize("dtype", SMALL, ids=repr)

@@ -158,16 +158,18 @@ def test_many_python_threads_launch_at_once(threads: int, bench: Bench, make_poo
     pool.stop()
 
 
-@pytest.mark.parametrize("cores", [1, 3, 4])
+@pytest.mark.parametrize("counts", [(1, 1), (3, 1), (4, 2)])
 @pytest.mark.parametrize("scratch", [(1 << 50, 0), (0, 1 << 50), (1 << 61, 1 << 61), ((1 << 63) - 1, 1), (0, 1 << 62), (1 << 62, 0)])
-def test_no_memory_for_scratch_is_an_error_and_nothing_runs(cores: int, scratch: tuple[int, int], bench: Bench, pool: Pool) -> None:
+def test_no_memory_for_scratch_is_an_error_and_nothing_runs(counts: tuple[int, int], scratch: tuple[int, int], bench: Bench, pool: Pool) -> None:
+    """Also where the sum of the bytes does not fit into 64 bits, or is 0 in them."""
+    cores, phases = counts
     out = np.zeros(cores + 1, np.int64)
     for _ in range(3):
         with pytest.raises(OutOfMemory, match="for scratch"):
-            bench.run(pool, "count", (out, cores), cores, 1, *scratch)
+            bench.run(pool, "count", (out, cores), cores, phases, *scratch)
         assert not out.any()
-    bench.run(pool, "count", (out, cores), cores)
-    assert out.tolist() == [1] * cores + [0]
+    bench.run(pool, "count", (out, cores), cores, phases)
+    assert out.tolist() == [phases] * cores + [0]
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 0, 0), (1, 0, 0, 0), (1, 1, -1, 0), (1, 1, 0, -1), (-2, 1, 0, 0)])

@@ -1,0 +1,22 @@
+"""Work items on a device without them: the ids of a kernel become loops around it.
+
+Owns: which loop an id becomes. Must not know barriers: kernels whose work items wait for one another belong to the kernel language.
+Invariant: groups are the outer loops, axis 2 outermost and axis 0 innermost, as consecutive ids are on a GPU.
+"""
+from __future__ import annotations
+
+from svod.dtype import dtypes
+from svod.ir.args import RangeArg, SpecialKind
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
+
+_FIRST = {SpecialKind.GLOBAL: -7, SpecialKind.DIRECT: -7, SpecialKind.LOCAL: -4}
+
+
+def loops_for_ids(sink: UOp) -> UOp:
+    """`sink` with a RANGE, outside of all of the kernel's own, in place of every SPECIAL."""
+    zero = UOp.const(0, dtypes.index)
+    table = {u: UOp(Op.RANGE, (zero, u.src[0]), RangeArg((_FIRST[u.arg.kind] - u.arg.axis,))) for u in sink.find(Op.SPECIAL)}
+    return sink.substitute(table) if table else sink
+
+
