@@ -130,13 +130,10 @@ class Generator:
         for r, e in zip(self.ranges, self.extents, strict=True):
             index = index * e + r
         store = UOp.param(0, v.dtype, name="out")[index].store(v.graph)
-        return Case(
-            f"random_{self.seed}",
-            UOp.sink(store, name="random"),
-            (np.zeros(want.size, want.dtype), *self.buffers),
-            {0: want.reshape(-1)},
-            self.vals,
-        )
+        sink = UOp.sink(store, name="random")
+        used = {v.arg.name for v in sink.find(Op.DEFINE_VAR)}
+        vals = {name: v for name, v in self.vals.items() if name in used}
+        return Case(f"random_{self.seed}", sink, (np.zeros(want.size, want.dtype), *self.buffers), {0: want.reshape(-1)}, vals)
 
 
 def random_case(seed: int) -> Case:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from svod.codegen.math.bounds import BOUNDS
 from svod.codegen.math.error_function import erf
 from svod.codegen.math.exponential import exp, exp2, expm1, sigmoid
 from svod.codegen.math.hyperbolic import cosh, sinh, tanh
@@ -50,5 +51,4 @@ FUNCTIONS: Mapping[str, Callable[..., UOp]] = {
 }
 """Functions without an op of their own, by name."""
 
-BOUNDS: dict[str,str]={}
-__all__ = ["BOUNDS", "DECOMPOSITIONS", "FUNCTIONS", "acos"]
+__all__ = ["BOUNDS", "DECOMPOSITIONS", "FUNCTIONS"]

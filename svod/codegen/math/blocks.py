@@ -50,7 +50,7 @@ def format_of(x: UOp) -> Format:
     """The format of x. Raises UnsupportedError for types other than f32 and f64 (and vectors of them)."""
     fmt = _FORMATS.get(x.dtype.scalar)
     if fmt is None:
-        raise UnsupportedError(f"math functions are decomposed for f32 and f64, not {x.dtype}", hint="cast to f32 first; DECOMPOSITIONS does")
+        raise UnsupportedError(f"math functions are decomposed for f32 and f64, not {x.dtype}", hint="cast to f32 first")
     return fmt
 
 

@@ -12,7 +12,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from svod.codegen.math.blocks import F32, F64, Format, at_least, at_most, format_of, horner, nearest_integer, power_of_two, scale_by_power, with_sign_of
+from svod.codegen.math.blocks import (
+    F32,
+    F64,
+    Format,
+    at_least,
+    at_most,
+    format_of,
+    horner,
+    nearest_integer,
+    power_of_two,
+    scale_by_power,
+    with_sign_of,
+)
 from svod.ir.uop import UOp
 
 LOG2_E = 1.4426950408889634

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svod.codegen.math.blocks import F32, F64, Format, at_most, bits, format_of, horner, nearest_integer, power_of_two, with_sign_of
+from svod.codegen.math.blocks import F32, F64, at_most, bits, format_of, horner, nearest_integer, power_of_two, with_sign_of
 from svod.ir.uop import UOp
 
 LOG2_E = 1.4426950408889634

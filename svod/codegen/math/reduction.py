@@ -73,6 +73,7 @@ def is_huge(x: UOp) -> UOp:
 
 def moderate(x: UOp, offset: int) -> Reduced:
     """Three-part subtraction, where `is_huge` is false. `offset` 1 shifts the quadrant for the cosine.
+
     The first step is exact, the second rounds once, and what it lost is an exact difference.
     """
     first, second, third = _TABLES[format_of(x)].half_pi

@@ -239,6 +239,28 @@ def test_a_linear_form_is_one_node_however_it_is_written() -> None:
     assert next(iter(found)).src[1] is c(9)
 
 
+def test_equalities_and_remainders_have_one_spelling() -> None:
+    assert rewrite((Y * 3).eq(X * 3 + 6), SIMPLIFY) is rewrite((X * 2 + 4).eq(Y * 2), SIMPLIFY)
+    assert rewrite((X * -5 + 9) % 4, SIMPLIFY) is (X * -1 + 1) % 4
+
+
+def test_lanes_share_a_quotient_or_a_comparison_only_where_they_do() -> None:
+    rng = random.Random(7)
+    shared = 0
+    for seed in range(400):
+        lanes, base = rng.choice((2, 3, 4, 8)), X * rng.choice((1, 2, 4, 8, 12)) + rng.randrange(-9, 9)
+        index = dtypes.index.vec(lanes)
+        ramp = UOp(Op.RAMP, (base, c(rng.randrange(-3, 4))), None, index)
+        other = UOp(Op.RAMP, (Y * rng.choice((2, 4, 8)) + rng.randrange(-5, 5), c(rng.randrange(-3, 4))), None, index)
+        even = (N * rng.choice((2, 4, 8)) + rng.randrange(-5, 5)).broadcast(lanes)
+        d = UOp.const(rng.choice((1, 2, 3, 4, 8, 16)), index)
+        for u in (ramp // d, ramp % d, ramp < other, ramp < even, even < ramp, ramp <= even, other <= ramp):
+            out = rewrite(u, SIMPLIFY)
+            shared += out.op in (Op.BROADCAST, Op.RAMP)
+            assert_same_meaning(u, out, seed)
+    assert shared > 400, "hardly any of these was simplified"
+
+
 def test_terms_go_from_outer_to_inner_loops() -> None:
     got = rewrite(k + j * 8 + 5 + i * 64 + N, SIMPLIFY)
     assert got is (((N + i * 64) + j * 8) + k) + 5
@@ -253,7 +275,8 @@ h = UOp.scalar("h", dtypes.f64)
     h + 0.0, h * 0.0, h - h, h / h, h.eq(h), h.ne(h), UOp(Op.CMPLE, (h, h)), ~(h < 1.0), ~(h >= 1.0), (h + 1.0) - 1.0, (h * 2.0) * 3.0,
     h / 3.0,    h.cast(dtypes.f32).cast(dtypes.f64), K.cast(dtypes.f32).cast(dtypes.i32), K.cast(dtypes.i16).cast(dtypes.i32), (K * 4) // 4,
     (K + 1) < (K + 2), h.sum(R), (K * 2).idiv(2), UOp.scalar("v", dtypes.u8).cast(dtypes.i8).cast(dtypes.i16), (N * X) // N.minimum(5),
-    UOp.variable("y", 0, 9).eq(UOp.variable("z", 0, 9)),
+    UOp.variable("y", 0, 9).eq(UOp.variable("z", 0, 9)), K.cast(dtypes.f64).cast(dtypes.i8), (X < 5) & (c(3) < X),
+    DATA[N].load().max(UOp.range(X, 0)), UOp.range(N, 0, start=N), UOp.range(N + -1, 0, start=N), K.sum(UOp.range(X, 0)),
 ])
 def test_these_stay(u: UOp) -> None:
     assert rewrite(u, SIMPLIFY) is u
