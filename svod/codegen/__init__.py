@@ -1,1 +1,1 @@
-"""From a kernel graph to a linear program: schedules, expansion, lowering, decomposition, linearization."""
+"""From a kernel graph to a linear program: schedules, expansion, lowering."""

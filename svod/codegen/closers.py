@@ -48,27 +48,48 @@ def normalize(sink: UOp) -> UOp:
 
 
 def separate_axes(sink: UOp) -> UOp:
-    """Gives a loop of its own to each group of REDUCEs that closes a range which is also closed by an END, or by REDUCEs it waits for."""
-    used = max((r.arg.path[0] for r in sink.find(Op.RANGE)), default=0)
-    ended = {r for u in sink.find(Op.END) for r in u.src[1:]}
+    """Gives loops of their own to closers of a range that others close too: REDUCEs beside an END or waiting for one another, and ENDs
+    that other effects wait for. Afterwards a range is closed once in any nest, so substituting it in one body touches no other."""
+    order = sink.toposort()
+    fresh = _Fresh(max((r.arg.path[0] for r in order if r.op is Op.RANGE), default=0))
+    roots = {e for s in sink.src for e in _nested(s)}
+    ended = {r for u in order if u.op is Op.END for r in u.src[1:]}
+    twice = {r for r in ended if sum(u.op is Op.END and r in u.src[1:] for u in order) > 1}
     level: dict[UOp, int] = {}
-    fresh: dict[tuple[UOp, int], UOp] = {}
     new: dict[UOp, UOp] = {}
-    for u in sink.toposort():
+    for u in order:
         level[u] = max((level[s] for s in u.src), default=0) + (u.op is Op.REDUCE)
         src = tuple([new[s] for s in u.src])
         v = u if src == u.src else u.replace(src=src)
         if u.op is Op.REDUCE:
-            for r in u.src[1:]:
-                key = (r, level[u])
-                if key not in fresh:
-                    taken = r in ended or any(k[0] is r for k in fresh)
-                    used += taken
-                    fresh[key] = r.replace(arg=replace(r.arg, path=(used,))) if taken else r
-                if fresh[key] is not r:
-                    v = v.substitute({r: fresh[key]})
+            v = v.substitute({r: f for r in u.src[1:] if (f := fresh.of(r, level[u], taken=r in ended)) is not r})
+        elif u.op is Op.END and u not in roots:
+            v = v.substitute({r: fresh.of(r, id(u), taken=True) for r in u.src[1:] if r in twice})
         new[u] = v
     return new[sink]
+
+
+def _nested(effect: UOp) -> list[UOp]:
+    """The ENDs that nest below an effect without another effect waiting for them."""
+    if effect.op is Op.GROUP:
+        return [e for s in effect.src for e in _nested(s)]
+    return [effect, *_nested(effect.src[0])] if effect.op is Op.END else []
+
+
+class _Fresh:
+    """Hands out ranges with axis numbers nobody uses, one for each range and user."""
+
+    def __init__(self, used: int) -> None:
+        self.used = used
+        self.made: dict[tuple[UOp, int], UOp] = {}
+
+    def of(self, r: UOp, user: int, *, taken: bool) -> UOp:
+        """The range `user` closes in place of `r`: `r` itself for the first user, unless it is taken."""
+        if (hit := self.made.get((r, user))) is None:
+            own = not taken and all(k[0] is not r for k in self.made)
+            self.used += not own
+            hit = self.made[(r, user)] = r if own else r.replace(arg=replace(r.arg, path=(self.used,)))
+        return hit
 
 
 def _close(effects: list[UOp], outer: frozenset[UOp]) -> list[UOp]:

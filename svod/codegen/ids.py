@@ -6,7 +6,8 @@ Invariant: groups are the outer loops, axis 2 outermost and axis 0 innermost, as
 from __future__ import annotations
 
 from svod.dtype import dtypes
-from svod.ir.args import RangeArg, SpecialKind
+from svod.errors import UnsupportedError
+from svod.ir.args import BarrierScope, RangeArg, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 
@@ -14,7 +15,11 @@ _FIRST = {SpecialKind.GLOBAL: -7, SpecialKind.DIRECT: -7, SpecialKind.LOCAL: -4}
 
 
 def loops_for_ids(sink: UOp) -> UOp:
-    """`sink` with a RANGE, outside of all of the kernel's own, in place of every SPECIAL."""
+    """`sink` with a RANGE, outside of all of the kernel's own, in place of every SPECIAL. UnsupportedError for GROUP barriers."""
+    for b in sink.find(Op.BARRIER):
+        if b.arg is BarrierScope.GROUP:
+            raise UnsupportedError("a GROUP BARRIER needs work items that run together, and this target has none", at=sink.arg.name,
+                                   hint="order effects with .after(effect.end(range)), which every loop kernel can")
     zero = UOp.const(0, dtypes.index)
     table = {u: UOp(Op.RANGE, (zero, u.src[0]), RangeArg((_FIRST[u.arg.kind] - u.arg.axis,))) for u in sink.find(Op.SPECIAL)}
     return sink.substitute(table) if table else sink

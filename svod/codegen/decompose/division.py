@@ -173,8 +173,8 @@ def floor_remainder(x: UOp, y: UOp) -> UOp | None:
     low = _bounds(y)[0]
     if (low >= 0 and _bounds(x)[0] >= 0) or (value := constant(y)) == 0 or value == -1:
         return x.rem(y)
-    if low > 0:
-        rest = x.rem(y)
+    if low >= 0:
+        rest = x.rem(y)  # 0 where y is
         return rest + (y & _sign(rest))
     divisor = _safe(x, y)
     rest = x.rem(divisor)

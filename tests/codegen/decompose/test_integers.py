@@ -41,6 +41,13 @@ def test_counts_in_range_cost_nothing(op: Op, cpu: Target) -> None:
     assert rewrite(shift, rules_for(cpu)) is shift
 
 
+@pytest.mark.parametrize("op", [Op.SHL, Op.SHR], ids=lambda o: o.name)
+def test_one_lane_out_of_range_is_enough(op: Op, cpu: Target, samples: Any, keeps_meaning: Check) -> None:
+    counts = UOp(Op.STACK, tuple(UOp.const(n, dtypes.i32) for n in (0, 31, 32, -1)), None, dtypes.i32.vec(4))
+    shift = UOp(op, (UOp.scalar("x", dtypes.i32.vec(4)), counts))
+    assert keeps_meaning(shift, cpu, samples.lanes({"x": samples.few(dtypes.i32)})) is not shift
+
+
 @pytest.mark.parametrize("op", sorted(COMPARISONS | {Op.MAX, Op.MIN}, key=lambda o: o.value), ids=lambda o: o.name)
 def test_bool_by_logic(op: Op, cpu: Target, samples: Any, keeps_meaning: Check) -> None:
     for lanes in (1, 4):

@@ -12,7 +12,7 @@ from svod.codegen.decompose import math_rules, replaced_by, rules_for, unsupport
 from svod.codegen.decompose.functions import FUNCTIONS
 from svod.dtype import DType, dtypes
 from svod.ir.ops import ELEMENTWISE, OPS, Op
-from svod.ir.pattern import Rule
+from svod.ir.pattern import Rule, RuleSet
 from svod.ir.rewrite import Trace, rewrite
 from svod.ir.uop import UOp
 from svod.target import Target
@@ -79,11 +79,6 @@ def test_each_example_gives_exactly_that_node(cpu: Target, bare: Target, samples
     assert seen >= 12
 
 
-def test_each_rule_says_what_it_does(cpu: Target, bare: Target) -> None:
-    for r in every_rule(cpu, bare):
-        assert "==" in r.doc or ":" in r.doc or "bits" in r.doc or "are " in r.doc or "is " in r.doc, r.name
-
-
 def test_sets_are_made_once(cpu: Target) -> None:
     same = Target("cpu", arithmetic=cpu.arithmetic, native=cpu.native, vector_bits=512)
     assert rules_for(same) is rules_for(cpu)
@@ -120,22 +115,23 @@ def test_what_replaces_what(cpu: Target) -> None:
 
 
 def test_a_plain_kernel_pays_little(cpu: Target) -> None:
-    """Against the same traversal with no rules at all."""
+    """Against the same traversal with no rules at all. Sets are made anew, as results are remembered by set."""
     x = UOp.scalar("x", dtypes.f32)
     for i in range(3000):
         x = x * (1.0 + i) + UOp.scalar("y", dtypes.f32)
-    nothing, trace = type(rules_for(cpu))("nothing", ()), Trace()
+    trace = Trace()
     assert rewrite(x, rules_for(cpu), trace) is x
     assert trace.steps == []
 
-    def seconds(rules: Any) -> float:
+    def seconds(rules: tuple[Rule, ...]) -> float:
         best = 1e9
-        for _ in range(5):
+        for _ in range(7):
+            anew = RuleSet("anew", rules)
             start = time.perf_counter()
-            rewrite(x, rules)
+            assert rewrite(x, anew) is x
             best = min(best, time.perf_counter() - start)
         return best
-    assert seconds(rules_for(cpu)) < 4 * seconds(nothing)
+    assert seconds(rules_for(cpu).rules) < 3 * seconds(())
 
 
 def test_targets_with_every_subset_of_optional_ops(cpu: Target) -> None:

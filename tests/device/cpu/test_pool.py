@@ -160,7 +160,8 @@ def test_many_python_threads_launch_at_once(threads: int, bench: Bench, make_poo
 
 @pytest.mark.parametrize("counts", [(1, 1), (3, 1), (4, 2)])
 @pytest.mark.parametrize("scratch", [(1 << 50, 0), (0, 1 << 50), (1 << 61, 1 << 61), ((1 << 63) - 1, 1), (0, 1 << 62), (1 << 62, 0)])
-def test_no_memory_for_scratch_is_an_error_and_nothing_runs(counts: tuple[int, int], scratch: tuple[int, int], bench: Bench, pool: Pool) -> None:
+def test_no_memory_for_scratch_is_an_error_and_nothing_runs(
+        counts: tuple[int, int], scratch: tuple[int, int], bench: Bench, pool: Pool) -> None:
     """Also where the sum of the bytes does not fit into 64 bits, or is 0 in them."""
     cores, phases = counts
     out = np.zeros(cores + 1, np.int64)

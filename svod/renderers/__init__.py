@@ -1,0 +1,1 @@
+"""Renderers: linear programs to source text, one folder for each family of languages."""

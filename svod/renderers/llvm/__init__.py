@@ -1,0 +1,1 @@
+"""LLVM IR text for CPUs, with explicit vectors."""
