@@ -19,7 +19,7 @@ from contract import Array, Kinds, Run, empty
 
 kinds = Kinds()
 SOURCE = Path(__file__).with_name("loops.c")
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
 FAST = ("-ffast-math", "-mprefer-vector-width=512")
 
 

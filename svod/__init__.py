@@ -2,6 +2,7 @@
 
 Names are loaded when they are first used, so that `import svod` costs next to nothing.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -23,14 +24,46 @@ if TYPE_CHECKING:
     from svod.ir.variable import Variable
 
 _HOME = {
-    "Opt": "svod.codegen.schedule", "OptKind": "svod.codegen.schedule", "Tail": "svod.codegen.schedule",
-    "Config": "svod.config", "override": "svod.config",
-    "Buffer": "svod.device.buffer", "Device": "svod.device.device", "devices": "svod.device.device", "Program": "svod.device.program",
-    "AddrSpace": "svod.dtype", "DType": "svod.dtype", "dtypes": "svod.dtype", "SvodError": "svod.errors",
-    "AxisKind": "svod.ir.args", "BarrierScope": "svod.ir.args", "Op": "svod.ir.ops", "UOp": "svod.ir.uop", "Variable": "svod.ir.variable",
+    "Opt": "svod.codegen.schedule",
+    "OptKind": "svod.codegen.schedule",
+    "Tail": "svod.codegen.schedule",
+    "Config": "svod.config",
+    "override": "svod.config",
+    "Buffer": "svod.device.buffer",
+    "Device": "svod.device.device",
+    "devices": "svod.device.device",
+    "Program": "svod.device.program",
+    "AddrSpace": "svod.dtype",
+    "DType": "svod.dtype",
+    "dtypes": "svod.dtype",
+    "SvodError": "svod.errors",
+    "AxisKind": "svod.ir.args",
+    "BarrierScope": "svod.ir.args",
+    "Op": "svod.ir.ops",
+    "UOp": "svod.ir.uop",
+    "Variable": "svod.ir.variable",
 }
-__all__ = ["AddrSpace", "AxisKind", "BarrierScope", "Buffer", "Config", "DType", "Device", "Op", "Opt", "OptKind", "Program", "SvodError", "Tail",
-           "UOp", "Variable", "__version__", "devices", "dtypes", "override"]
+__all__ = [
+    "AddrSpace",
+    "AxisKind",
+    "BarrierScope",
+    "Buffer",
+    "Config",
+    "DType",
+    "Device",
+    "Op",
+    "Opt",
+    "OptKind",
+    "Program",
+    "SvodError",
+    "Tail",
+    "UOp",
+    "Variable",
+    "__version__",
+    "devices",
+    "dtypes",
+    "override",
+]
 
 
 def __getattr__(name: str) -> Any:

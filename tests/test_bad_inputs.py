@@ -1,4 +1,5 @@
 """One test for each kind of bad input, through the front door: a typed error that says what, where and what to do; nothing written."""
+
 from __future__ import annotations
 
 import os
@@ -128,8 +129,8 @@ def test_the_truth_of_a_node_is_not_known() -> None:
 
 
 def test_an_op_no_target_has() -> None:
-    with pytest.raises(UnsupportedError, match="BARRIER|barrier"):
-        out = UOp.param(0, dtypes.f32, name="out")
+    out = UOp.param(0, dtypes.f32, name="out")
+    with pytest.raises(UnsupportedError, match="GROUP BARRIER"):
         Device("NULL").compile(UOp.sink(UOp.barrier(out[0].store(1.0), scope=BarrierScope.GROUP)))
 
 
@@ -233,7 +234,10 @@ def test_an_empty_explicit_launch_does_nothing(device: Device) -> None:
 # ---- devices, caches, compilers -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "error"), [("GPU9000", DeviceUnavailable), ("CPU:3", DeviceUnavailable), ("", None), ("C:P:U", ConfigError), ("INTREP", DeviceUnavailable)])
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("GPU9000", DeviceUnavailable), ("CPU:3", DeviceUnavailable), ("", None), ("C:P:U", ConfigError), ("INTREP", DeviceUnavailable)],
+)
 def test_devices_that_do_not_exist(name: str, error: type[SvodError] | None) -> None:
     if error is None:
         assert Device(name).name == "CPU"
@@ -257,7 +261,9 @@ def test_a_bad_cache_never_harms(tmp_path: Path, damage: str, recwarn: pytest.Wa
             i = UOp.range(N, 0)
             # another name each time: programs are kept in memory too
             x = np.zeros(N, np.float32)
-            device.compile(UOp.sink(out[i].store(a[i].load() + b[i].load()), name=f"cached_{damage}_{attempt // 2}")).execute([x, x + 1, x + 2])
+            device.compile(UOp.sink(out[i].store(a[i].load() + b[i].load()), name=f"cached_{damage}_{attempt // 2}")).execute(
+                [x, x + 1, x + 2]
+            )
             assert (x == 3).all()
             device._programs.clear()
             if attempt == 0:

@@ -22,7 +22,6 @@ from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
-from svod.dtype import DType
 from svod.errors import DeviceUnavailable, GraphError, SpecError
 from svod.ir.args import KernelInfo
 from svod.ir.digest import digest
@@ -69,7 +68,7 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use machine code from the cache and give back more."""
+    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use cached machine code and gives back what to cache."""
 
     name: str
     target: Target
@@ -77,7 +76,6 @@ class Backend:
     pairs: tuple[tuple[Renderer, Compiler], ...]
     runtime: Runtime | None
     load: Callable[[CompiledSpec, bytes | None], tuple[Program, bytes | None]] | None = None
-    close: Callable[[], None] | None = None
 
 
 _scope: ContextVar[str | None] = ContextVar("svod_default_device", default=None)
@@ -249,13 +247,6 @@ def _prepared(ast: Any, name: str | None, opts: Sequence[Opt] | None) -> UOp:
 def devices() -> list[DeviceInfo]:
     """Every device svod knows: there or not, why not, and what to install."""
     return list_devices()
-
-
-def buffer(size: int, dtype: DType, device: str | None = None) -> Any:
-    """A Buffer of `size` elements on `device` (default: the default device)."""
-    from svod.device.buffer import Buffer
-
-    return Buffer(Device(device), size, dtype)
 
 
 set_device_resolver(Device)

@@ -14,6 +14,7 @@ Arithmetic policy (every backend and every rule keeps it):
 - Pure ops may be evaluated speculatively (both arms of WHERE); a LOAD may not, unless it is gated.
 - REDUCE combines in unspecified order: exact for integers, min and max; float ADD and MUL may be reassociated.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -247,7 +248,9 @@ OPS: dict[Op, OpDef] = {
     Op.INDEX: OpDef((2, 3), _same, "Address of element(s): pointer, index, optional condition under which the access happens."),
     Op.LOAD: OpDef((1, 2), _loaded, "Read through an INDEX; the second operand is the value where the gate is false.", Effect.READ),
     Op.STORE: OpDef((2, 2), _void, "Write a value through an INDEX.", Effect.WRITE),
-    Op.ATOMIC: OpDef((2, 2), _second, "Atomic read-modify-write through an INDEX; yields the old value.", Effect.WRITE, arg=args.AtomicKind),
+    Op.ATOMIC: OpDef(
+        (2, 2), _second, "Atomic read-modify-write through an INDEX; yields the old value.", Effect.WRITE, arg=args.AtomicKind
+    ),
     Op.REDUCE: OpDef((1, None), _same, "The first operand combined by the op in arg over the ranges that follow.", arg=Op),
     Op.AFTER: OpDef((1, None), _same, "The first operand, not before the effects and ranges that follow.", _MEM),
     Op.END: OpDef((1, None), _void, "The effect in the first operand, done for all iterations of the ranges that follow.", _MEM),

@@ -137,3 +137,6 @@ def _dtype(line: Line) -> DType | None:
 def _near(word: str, known: Iterable[str], otherwise: str) -> str:
     found = difflib.get_close_matches(word, list(known), 1)
     return f"did you mean {found[0]}?" if found else otherwise
+
+
+UOp.print_with(show)

@@ -30,6 +30,7 @@ class _Ref(weakref.ref["UOp"]):
 
 _table: dict[tuple[Any, ...], _Ref] = {}
 _lock = threading.RLock()
+_printers: list[Callable[[UOp], str]] = [repr]
 
 
 def _drop(ref: weakref.ref[UOp]) -> None:
@@ -162,8 +163,12 @@ class UOp(Arithmetic):
 
     def __str__(self) -> str:
         """The whole graph, one line a node."""
-        from svod.ir.text import show  # here, because text.py builds UOps
-        return show(self)
+        return _printers[-1](self)
+
+    @staticmethod
+    def print_with(printer: Callable[[UOp], str]) -> None:
+        """Lets `printer` write graphs; svod.ir.text, which itself builds UOps, registers its own."""
+        _printers.append(printer)
 
 
 def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | None) -> None:

@@ -2,6 +2,7 @@
 
 Owns: these cases. Must not know devices. Invariant: small enough for the interpreter.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -108,8 +109,12 @@ def same_range_twice() -> Case:
     (i,) = axes(n)
     first = p(1, "t")[i].store(p(2, "a")[i].load() * 2.0).end(i)
     want = (a * np.float32(2))[::-1] + np.float32(1)
-    return Case("same_range_twice", UOp.sink(p(0, "out")[i].store(p(1, "t").after(first)[i * -1 + (n - 1)].load() + 1.0)),
-                (np.zeros_like(a), np.zeros_like(a), a), {0: want, 1: a * np.float32(2)})
+    return Case(
+        "same_range_twice",
+        UOp.sink(p(0, "out")[i].store(p(1, "t").after(first)[i * -1 + (n - 1)].load() + 1.0)),
+        (np.zeros_like(a), np.zeros_like(a), a),
+        {0: want, 1: a * np.float32(2)},
+    )
 
 
 @case
@@ -159,7 +164,12 @@ def far_offsets() -> Case:
     a = np.zeros(far + 40, np.uint8)
     a[far:] = np.arange(40)
     (i,) = axes(40)
-    return Case("far_offsets", UOp.sink(p(0, "out", dtypes.u8)[i].store(p(1, "a", dtypes.u8)[i + far].load())), (np.zeros(40, np.uint8), a), {0: a[far:]})
+    return Case(
+        "far_offsets",
+        UOp.sink(p(0, "out", dtypes.u8)[i].store(p(1, "a", dtypes.u8)[i + far].load())),
+        (np.zeros(40, np.uint8), a),
+        {0: a[far:]},
+    )
 
 
 @case

@@ -1,4 +1,5 @@
 """Opts as data: text, checks, and that no schedule changes what a kernel computes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -68,7 +69,9 @@ def test_group_splits_a_reduction_over_the_cores() -> None:
     assert program.compiled.needs.phases == 2
 
 
-@pytest.mark.parametrize("text", ["SPLIT(0 by 64 peel)", "SPLIT(0.1 by 4)", "SWAP(0 with 1.2)", "VECTOR(1.1)", "STAGE(0.0 by 2)", "PAD(3 by 8)"])
+@pytest.mark.parametrize(
+    "text", ["SPLIT(0 by 64 peel)", "SPLIT(0.1 by 4)", "SWAP(0 with 1.2)", "VECTOR(1.1)", "STAGE(0.0 by 2)", "PAD(3 by 8)"]
+)
 def test_opts_print_and_parse_back(text: str) -> None:
     assert str(parse_opt(text)) == text
 
@@ -111,8 +114,8 @@ def test_a_symbolic_axis_is_marked_only_after_a_split() -> None:
 
 
 def test_a_store_that_does_not_move_is_not_vectorized() -> None:
+    out, a, i = UOp.param(0, dtypes.f32, name="out"), UOp.param(1, dtypes.f32, name="a"), UOp.range(8, 0)
     with pytest.raises(ScheduleError, match="does not move along the VECTOR axis"):
-        out, a, i = UOp.param(0, dtypes.f32, name="out"), UOp.param(1, dtypes.f32, name="a"), UOp.range(8, 0)
         svod.Device("CPU").compile(UOp.sink(out[i // 8].store(a[i].load()).end(i)), opts=[Opt(OptKind.VECTOR, (0,))])
 
 

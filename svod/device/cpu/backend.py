@@ -146,7 +146,7 @@ class CPURunner:
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         if dims.global_size != (self.cores, 1, 1) or dims.local_size not in (None, (1, 1, 1)):
             raise LaunchError(
-                f"kernel {self.compiled.name!r} splits its work into {self.cores} share(s), a launch of {dims.global_size} would do part of it",
+                f"kernel {self.compiled.name!r} has {self.cores} share(s) of work, a launch of {dims.global_size} would do part of it",
                 hint="leave global_size and local_size out",
             )
         scalars = [_bits(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]

@@ -17,6 +17,7 @@ import re
 import struct
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import CDLL
@@ -83,14 +84,16 @@ class LoadedObject:
 
     def close(self) -> None:
         """Unload the code now; closing twice is fine. Nobody may be running it."""
-        self._unload()
+        with _LLVM:
+            self._unload()
 
 
 class _Engine:
     """One LLVM linker and the number of objects that live in it; gone when it is full and the last of them goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, orphans: deque[tuple[_Engine, Any]]) -> None:
         self.jit = llvm.create_lljit_compiler(_machine(2), suppress_errors=True)
+        self.orphans = orphans
         self.linked = self.live = 0
 
     def take_place(self) -> None:
@@ -105,24 +108,33 @@ class _Engine:
             self.jit.close()
 
     def unload(self, tracker: Any) -> None:
-        """Give the memory of one object back."""
-        with _LLVM:
+        """Give the memory of one object back. A collection may call this anywhere, under any lock, so it never waits: the next link does it then."""
+        if not _LLVM.acquire(blocking=False):
+            self.orphans.append((self, tracker))
+            return
+        try:
             tracker.close()
             self.give_place()
+        finally:
+            _LLVM.release()
 
 
 class _Linker:
     """Links objects, each into a library of its own, replacing its engine from time to time."""
 
     def __init__(self) -> None:
-        self.engine = _Engine()
+        self.orphans: deque[tuple[_Engine, Any]] = deque()
+        self.engine = _Engine(self.orphans)
         self.names = count()
 
     def link(self, image: bytes, symbols: Sequence[str]) -> LoadedObject:
         """RuntimeError (LLVM's) if a symbol is missing or a reference cannot be resolved."""
         with _LLVM:
+            while self.orphans:
+                engine, tracker = self.orphans.popleft()
+                engine.unload(tracker)
             if self.engine.linked >= ENGINE_CAPACITY:
-                self.engine = _Engine()
+                self.engine = _Engine(self.orphans)
             engine = self.engine
             engine.take_place()
             builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()

@@ -212,7 +212,7 @@ def clean_after(u: UOp) -> UOp | None:
     for d in deps:
         if d.op is Op.GROUP:
             wanted += d.src
-        elif d.dtype is dtypes.index and d.op is not Op.RANGE and may_drop(d) and next(d.find(Op.LOAD), None) is None:
+        elif d.dtype.is_int and d.op not in (Op.RANGE, Op.AFTER) and may_drop(d) and next(d.find(Op.LOAD), None) is None:
             wanted += nest_order(free_ranges(d))
         else:
             wanted.append(d)

@@ -1,6 +1,6 @@
 """Loops and reductions that run once, never, or over something that does not change.
 
-Owns: REDUCTIONS, `identity`. Must not know schedules.
+Owns: REDUCTION, `identity`. Must not know schedules.
 Invariant: a range is dropped only where it is known how often it runs. The bounds of a range may depend on outer ranges.
 """
 from __future__ import annotations
@@ -10,7 +10,7 @@ from svod.ir.affine import bounds, build, linear
 from svod.ir.bounds import interval
 from svod.ir.effects import may_drop
 from svod.ir.ops import Op
-from svod.ir.pattern import RuleSet, any_, op, rule
+from svod.ir.pattern import RuleSet, index_, op, rule
 from svod.ir.rules.samples import DATA, OUT, A, K, N, c
 from svod.ir.scope import free_ranges
 from svod.ir.semantics import identity as value_of_nothing
@@ -32,9 +32,9 @@ def iterations(r: UOp) -> tuple[int, int]:
     return int(max(0, blo - ahi)), int(max(0, bhi - alo))
 
 
-@rule(op(Op.RANGE, src=[any_("start"), any_("stop")]), example=(_ONCE, c(3)))
+@rule(op(Op.RANGE, src=[index_("start"), index_("stop")]), example=(_ONCE, c(3)))
 def range_of_one(start: UOp, stop: UOp) -> UOp | None:
-    """A loop from start to start + 1 runs once, with start. Also for starts that are no literals."""
+    """A loop from start to start + 1 runs once, with start. Index; also for starts that are no literals."""
     if stop.op is Op.CONST and start.op is Op.CONST:
         return start if stop.arg.value - start.arg.value == 1 else None
     (terms, k), (other, m) = linear(start), linear(stop)
@@ -43,7 +43,8 @@ def range_of_one(start: UOp, stop: UOp) -> UOp | None:
 
 @rule(op(Op.REDUCE, Op.END, name="u"), example=(A.sum(_R, c(3)), A.sum(_R)))
 def drop_finished_ranges(u: UOp) -> UOp | None:
-    """A REDUCE or END over what is no longer a RANGE (it ran once) does without it; without any it is its value or effect."""
+    """A REDUCE or END over what is no longer a RANGE (it ran once) does without it; without any it is its value or effect. A float sum
+    of nothing but -0.0 becomes -0.0, where an accumulator that starts at 0.0 gives 0.0: reassociation leaves that open."""
     ranges = [r for r in u.src[1:] if r.op is Op.RANGE]
     if len(ranges) == len(u.src) - 1:
         return None
@@ -89,7 +90,7 @@ def sum_unchanging(u: UOp) -> UOp | None:
     if u.arg is not Op.ADD or not u.dtype.is_int or not may_drop(value):
         return None
     for r in u.src[1:]:
-        if r.op is Op.RANGE and r.src[0].op is Op.CONST and _unused(u, r) and (count := _count(r, u)) is not None:
+        if r.op is Op.RANGE and r.dtype is dtypes.index and r.src[0].op is Op.CONST and _unused(u, r) and (count := _count(r, u)) is not None:
             return _without(u, r, value * count)
     return None
 

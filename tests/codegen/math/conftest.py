@@ -58,7 +58,7 @@ def ulps(got: Array, high: Array, low: Array | float = 0.0) -> Array:
 
 
 def exact(name: str, x: float, *more: float) -> tuple[float, float]:
-    """The value of a function at doubles as high + low, by mpmath; `high` is the nearest double. Only arguments where it is real and finite."""
+    """The value of a function at doubles as high + low, by mpmath; `high` is the nearest double. Only for arguments where it is real."""
     with mpmath.workprec(160):
         value = REFERENCE64[name](mpmath.mpf(x), *(mpmath.mpf(v) for v in more))
         high = float(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -352,10 +351,3 @@ def until() -> Callable[[Callable[[], bool]], bool]:
         return true
 
     return wait
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The device is made of POSIX threads."""
-    if sys.platform == "win32":
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason="the CPU device needs POSIX threads"))

@@ -198,6 +198,28 @@ def test_collected_objects_are_unloaded(resident: Callable[[], int]) -> None:
     assert resident() - before < 4 << 20  # at least 8 KiB each if none was unloaded
 
 
+def test_a_collection_never_waits_for_llvm() -> None:
+    """Where another thread is compiling, an object that is dropped stays until the next one is linked."""
+    loaded = [load_object(OBJECT, ["entry"])]
+    linker, inside, leave = jit._linker(), threading.Event(), threading.Event()
+
+    def compiling() -> None:
+        with jit._LLVM:
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=compiling)
+    thread.start()
+    inside.wait()
+    loaded.clear()
+    waiting = len(linker.orphans)
+    leave.set()
+    thread.join()
+    assert waiting == 1
+    assert run(load_object(OBJECT, ["entry"])) == 42
+    assert not linker.orphans
+
+
 @pytest.mark.parametrize(("passes", "bound"), [((), 1 << 10), (SHORT, 6 << 10)])
 def test_compiling_leaks_no_more_than_llvms_passes_do(passes: tuple[str, ...], bound: int, resident: Callable[[], int]) -> None:
     for i in range(100):
