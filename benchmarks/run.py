@@ -23,7 +23,7 @@ import machine
 import report
 from cases import CASES, Case
 from peers import PEERS
-from process import Worker
+from process import ROOT, Worker
 from roofline import Floors
 
 RESULTS = Path(__file__).parent / "results"
@@ -191,6 +191,7 @@ def command(o: argparse.Namespace) -> str:
 
 def main() -> int:
     """Exit status 1 if a peer's result was wrong or its process died, 2 if there was nothing to run."""
+    sys.path.insert(1, str(ROOT))  # the svod that is measured is the one beside this folder, as in the workers
     o = options()
     console = Console(width=None if sys.stdout.isatty() else 180)
     result = run(o, console)

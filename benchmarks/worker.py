@@ -52,20 +52,8 @@ class Session:
         first = time.perf_counter() - began
         if wrong := check(case, run.out(), np.load(Path(data) / "reference.npy", mmap_mode="r")):
             return {"wrong": wrong}
-        self.run, self.once = run, self._once(first)
+        self.run, self.once = run, warm(run, first)
         return {"first_call_s": first, "once": self.once, "note": run.note, "inner": run.inner is not None}
-
-    def _once(self, first: float) -> float:
-        """Seconds of a warm call."""
-        assert self.run is not None
-        best, end = first, time.perf_counter() + min(0.2, 5 * first)
-        while best < NEVER_WARM:
-            began = time.perf_counter()
-            self.run.call()
-            best = min(best, time.perf_counter() - began)
-            if time.perf_counter() > end:
-                break
-        return best
 
     def measure(self, seconds: float) -> dict[str, Any]:
         """Samples (seconds a call) for `seconds`, at least one; and the CPU seconds that this process used for them."""
@@ -103,6 +91,18 @@ class Session:
         self.run = None
         gc.collect()
         return {"dropped": True}
+
+
+def warm(run: Run, first: float) -> float:
+    """Seconds of a warm call, if the first one took `first`."""
+    best, end = first, time.perf_counter() + min(0.2, 5 * first)
+    while best < NEVER_WARM:
+        began = time.perf_counter()
+        run.call()
+        best = min(best, time.perf_counter() - began)
+        if time.perf_counter() > end:
+            break
+    return best
 
 
 def answer(session: Session, command: dict[str, Any]) -> dict[str, Any]:

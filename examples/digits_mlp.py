@@ -3,8 +3,8 @@
 Shows: a Variable for the batch; a matrix product with bias and activation in one kernel; softmax and argmax in one kernel, as reductions
 that share their loops; programs that are compiled once and called with 1, 7, 64 or 1797 samples.
 
-scikit-learn trains a network 64-32-10 on its digits (8 × 8 pixels) when this runs; svod computes the inference. Predictions must be those of
-scikit-learn's `predict` for every sample; probabilities agree to 1e-4 relative (float32; sums are added in another order).
+scikit-learn trains a network 64-32-10 on its digits (8 × 8 pixels) when this runs; svod computes the inference. Predictions must be those
+of scikit-learn's `predict` for every sample; probabilities agree to 1e-4 relative (float32; sums are added in another order).
 
 Run it: python examples/digits_mlp.py
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,8 @@ def measure(network: Network, model: MLPClassifier, x: Array, rounds: int) -> di
     rates = {}
     for size in BATCHES:
         batch = np.ascontiguousarray(x[:size])
-        seconds = medians(rounds, svod=lambda batch=batch: network(batch), numpy=lambda batch=batch: numpy_forward(model, batch),
-                          sklearn=lambda batch=batch: model.predict(batch))
+        forward = partial(numpy_forward, model, batch)
+        seconds = medians(rounds, svod=partial(network, batch), numpy=forward, sklearn=partial(model.predict, batch))
         rates[size] = {name: size / s for name, s in seconds.items()}
         print(f"  batch {size:4}" + "".join(f"{rates[size][name]:14,.0f}" for name in ("svod", "numpy", "sklearn")))
     return rates
@@ -148,7 +149,8 @@ def main(rounds: int = 50) -> dict[int, dict[str, float]]:
     check(network, model, x)
     ours, theirs = np.mean(model.classes_[network(test_x)[0]] == test_y), model.score(test_x, test_y)
     assert ours == theirs, (ours, theirs)
-    print(f"  trained in {trained - began:.1f} s by scikit-learn; {len(network.programs)} kernels ready in {(compiled - trained) * 1e3:.0f} ms")
+    ready = f"{len(network.programs)} kernels ready in {(compiled - trained) * 1e3:.0f} ms"
+    print(f"  trained in {trained - began:.1f} s by scikit-learn; {ready}")
     print(f"  accuracy on {len(test_y)} digits it has not seen: svod {ours:.1%}, scikit-learn {theirs:.1%}")
     print(f"  the same prediction for all {len(x)} digits, in batches of {', '.join(map(str, BATCHES))}, by the same 3 programs")
     rates = measure(network, model, x, rounds)

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_image
-from timing import gigabytes, medians
+from timing import disturbance, gigabytes, medians
 
 from svod import Device, Program, UOp, Variable, dtypes
 
@@ -191,7 +192,7 @@ def build(device: Device) -> dict[str, Program]:
 
 
 def chain(programs: dict[str, Program], photo: Array) -> dict[str, Step]:
-    """The steps from a photograph (height × width × 3 bytes) to its blurred bytes and to its edges, each reading what one before it wrote."""
+    """The steps from a photograph (height × width × 3 bytes) to its blurred bytes and its edges, each reading what one before it wrote."""
     height, width, _ = photo.shape
     image, rows, blurred = (np.empty((3, height, width), np.float32) for _ in range(3))
     edges = np.empty((height, width), np.float32)
@@ -218,7 +219,7 @@ def measure(steps: dict[str, Step], rounds: int) -> dict[str, dict[str, float]]:
     print(f"  {'':14}{'svod':>10}{'':12}{'NumPy':>10}{'':12}{'NumPy / svod':>14}")
     times = {}
     for name, step in steps.items():
-        t = times[name] = medians(rounds, svod=step.run, numpy=lambda step=step: step.reference(step.source))
+        t = times[name] = medians(rounds, svod=step.run, numpy=partial(step.reference, step.source))
         moved = step.source.nbytes + step.result.nbytes
         columns = "".join(f"{t[k] * 1e3:7.2f} ms {gigabytes(moved, t[k]):6.1f} GB/s" for k in ("svod", "numpy"))
         print(f"  {name:14}{columns}{t['numpy'] / t['svod']:10.1f} ×")
@@ -241,6 +242,8 @@ def main(out: Path = OUT, rounds: int = 15) -> dict[str, dict[str, float]]:
     print("  every result equals NumPy's, bit for bit")
     times = measure(steps, rounds)
     print("  saved:", ", ".join(f"{p.parent.name}/{p.name}" for p in save(out, photo, steps)))
+    if note := disturbance():
+        print(f"  {note}")
     return times
 
 

@@ -1,7 +1,7 @@
 """A stopwatch for the examples: competitors take turns, so that whatever else the machine does hits all of them alike.
 
-Owns: `medians`, `gigabytes` and `disturbance`. Must not know kernels. Invariant: every competitor is called once before the clock starts, and then once
-in each round.
+Owns: `medians`, `gigabytes` and `disturbance`. Must not know kernels.
+Invariant: every competitor is called once before the clock starts, and then once in each round.
 """
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from svod.config import FOREIGN, VARIABLES
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 TASKS = {"demo", "test", "check", "bench", "fuzz", "bless", "docs", "clean"}
 
 

@@ -36,6 +36,8 @@ class Arithmetic:
     """Mixin of UOp; never instantiated by itself."""
 
     __slots__ = ()
+    __array_ufunc__ = None
+    """NumPy leaves `np.float32(2) * x` to `x.__rmul__`, and does not make arrays of UOps."""
 
     # ---- leaves ---------------------------------------------------------------------------------------------------
     @classmethod
@@ -43,6 +45,7 @@ class Arithmetic:
         """A literal of scalar `dtype` (a vector dtype gives its broadcast). Integers must fit; floats are rounded to the dtype."""
         if dtype.lanes > 1:
             return cls.const(value, dtype.scalar).broadcast(dtype.lanes)
+        value = _literal(value)
         if dtype.is_float:
             value = round_to(value, dtype)
         elif dtype.is_bool:
@@ -254,6 +257,9 @@ class Arithmetic:
     def __pow__(self, o: UOp | float) -> UOp:
         return self._two(Op.POW, o)
 
+    def __rpow__(self, o: float) -> UOp:
+        return self._two(Op.POW, o, True)
+
     def __and__(self, o: UOp | int) -> UOp:
         return self._two(Op.AND, o)
 
@@ -424,19 +430,37 @@ def _as_index(cls: Any, x: UOp | int) -> UOp:
         if not u.dtype.is_int:
             raise DTypeError(f"an index must be an integer, got {u.dtype}", hint="cast it to dtypes.index")
         return u.cast(dtypes.index)
-    if isinstance(x, bool) or not isinstance(x, int):
+    if isinstance(value := _literal(x), bool) or not isinstance(value, int):
         raise DTypeError(f"an index must be an integer, got {x!r}")
-    return cast("UOp", cls.const(x, dtypes.index))
+    return cast("UOp", cls.const(value, dtypes.index))
+
+
+def _literal(value: object) -> bool | int | float:
+    """`value` if it is a number; a NumPy scalar counts as the Python number it holds. GraphError for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    plain = value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+    if isinstance(plain, (bool, int, float)):
+        return plain
+    hint = "kernels are made of UOps, numbers and bools; arrays are passed at launch"
+    raise GraphError(f"{type(value).__name__} {value!r} is not a number", hint=hint)
+
+
+def _check_loaded(u: UOp) -> None:
+    if isinstance(u.dtype, PtrDType):
+        shown = f"{_name(u)}[...]" if u.op is Op.INDEX else _name(u)
+        raise DTypeError(f"{shown} is an address ({u.dtype}), not a number", hint=f"read the element: {_name(u)}[i].load()")
 
 
 def _promoted(a: UOp, b: UOp | float) -> tuple[UOp, UOp]:
+    _check_loaded(a)
     if not isinstance(b, Arithmetic):
-        if isinstance(b, (bool, int, float)):
-            want = weak(b, a.dtype)
-            return a.cast(want), type(a).const(b, want)
-        raise GraphError(f"cannot combine a UOp with {type(b).__name__} {b!r}", hint="use UOps, numbers and bools")
+        number = _literal(b)
+        want = weak(number, a.dtype)
+        return a.cast(want), type(a).const(number, want)
     other = _uop(b)
     if a.dtype is other.dtype:
         return a, other
+    _check_loaded(other)
     want = promote(a.dtype, other.dtype)
     return _wide(a.cast(want.scalar), want.lanes), _wide(other.cast(want.scalar), want.lanes)

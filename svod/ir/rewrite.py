@@ -69,17 +69,20 @@ class _Rewriter:
 
     def visit(self, u: UOp) -> None:
         """One step at a node whose sources are done (or noted to be): note that it is, or what it becomes."""
-        done = self.done
+        done, becomes = self.done, self.becomes
+        n = u
         for s in u.src:
             if done.get(s, s) is not s:
-                self.becomes[u] = u.replace(src=tuple([done.get(x, x) for x in u.src]))
-                return
-        if (m := self.apply(u)) is not None:
-            self.becomes[u] = m
+                n = becomes[u] = u.replace(src=tuple([done.get(x, x) for x in u.src]))
+                if n in becomes or n in done or self.rules in n.cache:
+                    return
+                break
+        if (m := self.apply(n)) is not None:
+            becomes[n] = m
         elif self.note:
-            u.cache[self.rules] = True
+            n.cache[self.rules] = True
         else:
-            done[u] = u
+            done[n] = n
 
     def apply(self, u: UOp) -> UOp | None:
         if not self.note and self.trace is not None and self.trace.spent >= (self.trace.fuel or 0):

@@ -1,6 +1,6 @@
 """What a target has: which casts are native, and which nodes of a graph it can neither do nor be given a replacement for.
 
-Owns: `native_casts`, `lacks`, `unsupported`, `require_supported`. Must not know rules.
+Owns: `native_casts`, `computed`, `unsupported`, `require_supported`. Must not know rules.
 Invariant: reads only fields of Target. What holds for every target is stated here:
 - Values of any dtype can be selected (WHERE), read as other bits (BITCAST) and moved; integers of 8 and 16 bits convert to wider ones
   and back.
@@ -14,9 +14,9 @@ Invariant: reads only fields of Target. What holds for every target is stated he
 from __future__ import annotations
 
 from functools import cache
-from itertools import permutations
+from itertools import permutations, product
 
-from svod.dtype import DType, Kind, dtypes
+from svod.dtype import Kind, dtypes
 from svod.errors import UnsupportedError
 from svod.ir.ops import COMPARISONS, ELEMENTWISE, Op
 from svod.ir.uop import UOp
@@ -37,7 +37,8 @@ def complete(target: Target) -> bool:
 def native_casts(target: Target) -> frozenset[tuple[str, str]]:
     """The (from, to) names of scalar dtypes that CAST converts natively."""
     if complete(target):
-        return frozenset(permutations((t.name for t in (*dtypes.ALL, dtypes.index)), 2))
+        names = [t.name for t in (*dtypes.ALL, dtypes.index)]
+        return frozenset(product(names, names))
     has = target.arithmetic
     ints = [t for t in (*dtypes.INTS, dtypes.index) if t in has or t in SMALL_INTS]
     floats = [t for t in (dtypes.f32, dtypes.f64) if t in has]
@@ -49,29 +50,31 @@ def native_casts(target: Target) -> frozenset[tuple[str, str]]:
     return frozenset((a.name, b.name) for a, b in pairs)
 
 
-def lacks(u: UOp, target: Target) -> bool:
-    """True if `u` is an op on values that the target does not have. Whether an IDIV may trap is not asked."""
-    if u.op is Op.LANES:
-        return not _computes(u.arg, u.dtype, target)
-    if u.op not in ELEMENTWISE or u.op in (Op.WHERE, Op.BITCAST):
-        return False
-    operand = u.src[0].dtype
-    if u.op is Op.CAST:
-        return operand.kind is not Kind.VOID and (operand.name, u.dtype.name) not in native_casts(target)
-    return not _computes(u.op, operand, target)
-
-
-def _computes(op: Op, dtype: DType, target: Target) -> bool:
-    if complete(target):
-        return True
-    if op not in target.native or not target.computes(dtype):
-        return False
-    return not (dtype.is_bool and op in NOT_FOR_BOOL) and (op is not Op.MULACC or (target.fma and dtype.is_float))
+@cache
+def computed(target: Target) -> frozenset[tuple[Op, str]]:
+    """The (op, name of the first operand's scalar dtype) of elementwise ops that the target has; casts apart."""
+    pairs = {(o, t) for o in target.native for t in target.arithmetic}
+    if not complete(target):
+        pairs = {(o, t) for o, t in pairs if not (t.is_bool and o in NOT_FOR_BOOL)
+                 and (o is not Op.MULACC or (target.fma and t.is_float))}
+    return frozenset((o, t.name) for o, t in pairs)
 
 
 def unsupported(root: UOp, target: Target) -> list[UOp]:
-    """The nodes of `root` whose op and dtype the target lacks, sources first."""
-    return [u for u in root.toposort() if lacks(u, target)]
+    """The nodes of `root` that are ops on values the target does not have, sources first. Whether an IDIV may trap is not asked."""
+    has, casts = computed(target), native_casts(target)
+
+    def lacking(u: UOp) -> bool:
+        if u.op is Op.LANES:
+            return (u.arg, u.dtype.name) not in has
+        if u.op not in ELEMENTWISE or u.op is Op.WHERE or u.op is Op.BITCAST:
+            return False
+        operand = u.src[0].dtype
+        if u.op is Op.CAST:
+            return (operand.name, u.dtype.name) not in casts and operand.kind is not Kind.VOID
+        return (u.op, operand.name) not in has
+
+    return [u for u in root.toposort() if lacking(u)]
 
 
 def require_supported(root: UOp, target: Target) -> None:

@@ -108,7 +108,7 @@ class _Engine:
             self.jit.close()
 
     def unload(self, tracker: Any) -> None:
-        """Give the memory of one object back. A collection may call this anywhere, under any lock, so it never waits: the next link does it then."""
+        """Give the memory of one object back. A collection calls this under any lock, so it never waits: else the next link does it."""
         if not _LLVM.acquire(blocking=False):
             self.orphans.append((self, tracker))
             return

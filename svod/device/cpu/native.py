@@ -32,7 +32,7 @@ class _Part:
 
 _LAUNCH = (c_int32, c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int64)
 _PARTS = (
-    # A hand-off is made of cache misses: level 0 costs it 30 of 230 ns, and compiles in 6 ms instead of 33.
+    # A hand-off is made of cache misses: level 0 makes it 248 instead of 233 ns, and compiles six times faster.
     _Part("pool.ll", 0, (), {
         "svod_pool_create": (c_void_p, c_int64, c_int64, c_int64),
         "svod_pool_reset": (None, c_void_p),
@@ -43,7 +43,7 @@ _PARTS = (
         "svod_pool_run": _LAUNCH,
         "svod_pool_serial": _LAUNCH,
     }),
-    # A checked call is made of instructions: at level 0 it takes 77 ns instead of 48. LLVM's O2 gains nothing and takes 3 times as long.
+    # A checked call is made of instructions: at level 0 it takes 77 ns instead of 48. LLVM's O2 gains nothing and takes twice as long.
     _Part("launcher.ll", 2, ("always_inliner", *SHORT), {"svod_launch": None, "svod_launch_raw": None}),
 )
 _PAUSE = {

@@ -90,15 +90,18 @@ def sum_unchanging(u: UOp) -> UOp | None:
     if u.arg is not Op.ADD or not u.dtype.is_int or not may_drop(value):
         return None
     for r in u.src[1:]:
-        if r.op is Op.RANGE and r.dtype is dtypes.index and r.src[0].op is Op.CONST and _unused(u, r) and (count := _count(r, u)) is not None:
+        if r.op is Op.RANGE and _unused(u, r) and (count := _count(r, u)) is not None:
             return _without(u, r, value * count)
     return None
 
 
 def _count(r: UOp, like: UOp) -> UOp | None:
-    """The iterations of `r`, whose start is a literal, in the dtype and lanes of `like`; None if that could be a negative difference."""
-    terms, k = linear(r.src[1])
-    k -= r.src[0].arg.value
+    """The iterations of `r` in the dtype and lanes of `like`; None if its start is no literal, or stop - start could be negative."""
+    start, stop = r.src
+    if start.op is not Op.CONST or stop.dtype is not dtypes.index:
+        return None
+    terms, k = linear(stop)
+    k -= start.arg.value
     scalar = like.dtype.scalar
     if not terms:
         return UOp.const(wrap(max(0, k), scalar), like.dtype)
