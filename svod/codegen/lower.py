@@ -5,10 +5,11 @@ Invariant: no REDUCE is left.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 
 from svod.codegen.expand import copies
-from svod.dtype import AddrSpace, dtypes
+from svod.dtype import AddrSpace, DType, dtypes
 from svod.ir.args import AxisKind
 from svod.ir.ops import Op
 from svod.ir.rules.reductions import identity
@@ -16,10 +17,11 @@ from svod.ir.scope import free_ranges, nest_order
 from svod.ir.uop import UOp
 
 Key = tuple[object, ...]
+Fused = Callable[[DType], bool]
 
 
-def lower_reductions(sink: UOp, *, contract: bool) -> UOp:
-    """`sink` without REDUCE. With `contract`, products summed by a float ADD reduction are fused into multiply-adds."""
+def lower_reductions(sink: UOp, *, fused: Fused) -> UOp:
+    """`sink` without REDUCE. Products summed by a float ADD reduction become multiply-adds in the dtypes `fused` says."""
     order = sink.toposort()
     level: dict[UOp, int] = {}
     groups: dict[Key, list[UOp]] = {}
@@ -36,7 +38,7 @@ def lower_reductions(sink: UOp, *, contract: bool) -> UOp:
         if u in new:
             continue
         if u.op is Op.REDUCE:
-            _lower_group(member[u], new, ids, contract)
+            _lower_group(member[u], new, ids, fused)
             continue
         src = tuple([new[s] for s in u.src])
         new[u] = u if src == u.src else u.replace(src=src)
@@ -48,7 +50,7 @@ def _by_level(order: list[UOp], level: dict[UOp, int]) -> list[UOp]:
     return sorted(order, key=lambda u: (level[u] * 2 - (u.op is Op.REDUCE)))
 
 
-def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], contract: bool) -> None:
+def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], fused: Fused) -> None:
     """All reductions of `group` in one loop over their common ranges."""
     first = group[0]
     ranges = tuple(new[r] for r in first.src[1:])
@@ -62,12 +64,12 @@ def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], contrac
         for r in unrolled:
             values = [c for v in values for c in copies(v, r)]
         if not loops:
-            new[u] = _accumulate(u.arg, values[0], values[1:], contract)
+            new[u] = _accumulate(u.arg, values[0], values[1:], fused)
             continue
         cell = UOp.memory(next(ids), u.dtype.scalar, u.dtype.lanes, AddrSpace.REG, name="acc")
         init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u))
         slot = _at(cell.after(init, *loops), u.dtype.lanes)
-        updates.append(slot.store(_accumulate(u.arg, slot.load(), values, contract)))
+        updates.append(slot.store(_accumulate(u.arg, slot.load(), values, fused)))
         cells.append((u, cell))
     if not updates:
         return
@@ -81,9 +83,9 @@ def _at(cell: UOp, lanes: int) -> UOp:
     return cell[zero if lanes == 1 else UOp(Op.RAMP, (zero, UOp.const(1, dtypes.index)), None, dtypes.index.vec(lanes))]
 
 
-def _accumulate(op: Op, total: UOp, values: list[UOp], contract: bool) -> UOp:
+def _accumulate(op: Op, total: UOp, values: list[UOp], fused: Fused) -> UOp:
     for v in values:
-        if contract and op is Op.ADD and v.op is Op.MUL and v.dtype.is_float:
+        if op is Op.ADD and v.op is Op.MUL and v.dtype.is_float and fused(v.dtype):
             total = UOp(Op.MULACC, (v.src[0], v.src[1], total))
         else:
             total = UOp(op, (total, v))

@@ -21,6 +21,7 @@ from svod.codegen.lower import lower_reductions
 from svod.codegen.strategy import default_opts
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
+from svod.dtype import DType
 from svod.errors import ConfigError
 from svod.ir.args import KernelInfo
 from svod.ir.rewrite import rewrite
@@ -79,8 +80,12 @@ def _decompose(sink: UOp, ctx: Context) -> UOp:
     return out
 
 
+def _never(dtype: DType) -> bool:
+    return False
+
+
 def _lower(sink: UOp, ctx: Context) -> UOp:
-    return lower_reductions(sink, contract=ctx.config.contract != "off" and ctx.target.fma)
+    return lower_reductions(sink, fused=ctx.target.computes if ctx.config.contract != "off" and ctx.target.fma else _never)
 
 
 def reclose(sink: UOp) -> UOp:

@@ -147,30 +147,37 @@ class OpDef:
 
 
 def _same(src: tuple[UOp, ...], arg: Any) -> DType:
+    """that of the first operand"""
     return src[0].dtype
 
 
 def _second(src: tuple[UOp, ...], arg: Any) -> DType:
+    """that of the second operand"""
     return src[1].dtype
 
 
 def _boolean(src: tuple[UOp, ...], arg: Any) -> DType:
+    """bool, as many lanes"""
     return dtypes.bool.vec(src[0].dtype.lanes)
 
 
 def _void(src: tuple[UOp, ...], arg: Any) -> DType:
+    """void"""
     return dtypes.void
 
 
 def _index(src: tuple[UOp, ...], arg: Any) -> DType:
+    """index"""
     return dtypes.index
 
 
 def _shuffled(src: tuple[UOp, ...], arg: Any) -> DType:
+    """that of the operands, a lane for each pick"""
     return src[0].dtype.vec(len(arg.lanes))
 
 
 def _loaded(src: tuple[UOp, ...], arg: Any) -> DType:
+    """that of the memory, a lane for each index"""
     ptr = src[0].dtype
     lanes = src[0].src[1].dtype.lanes if src[0].op is Op.INDEX else 1
     return ptr.base.vec(lanes) if isinstance(ptr, PtrDType) else ptr

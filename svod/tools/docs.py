@@ -17,21 +17,24 @@ from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from svod.codegen import math, schedule, strategy
+from svod.codegen import math, strategy
 from svod.codegen.apply import apply_opts
 from svod.codegen.closers import normalize
 from svod.codegen.decompose import rules_for
+from svod.codegen.expand import expand
 from svod.codegen.pipeline import PIPELINE
-from svod.codegen.schedule import Opt, OptKind, Tail, parse_opt
+from svod.codegen.schedule import OptKind, Tail, parse_opt
 from svod.codegen.strategy import Tuning
-from svod.dtype import DType, dtypes
+from svod.dtype import PtrDType, dtypes
 from svod.errors import ConfigError, SvodError
 from svod.ir import args, ops, spec
+from svod.ir.clause import Clause
 from svod.ir.ops import OPS, Op, OpDef
-from svod.ir.pattern import Rule, RuleSet
-from svod.ir.rules import ALL_RULE_SETS, samples
+from svod.ir.pattern import Rule
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import ALL_RULE_SETS, SIMPLIFY, samples
+from svod.ir.semantics import PURE
 from svod.ir.spec import Spec
 from svod.ir.uop import UOp
 from svod.target import Target
@@ -103,10 +106,10 @@ def ops_page() -> str:
               for title, listed in _groups()]
     return page(
         "Ops", "`svod/ir/ops.py` and `svod/ir/args.py`",
-        "Every operation of the IR. The kind of operand (any, number, float, int, bits: integer or bool) is checked when a node is built, and "
-        "that operands agree in dtype; [specs.md](specs.md) has what is checked at the edges of stages. Only pure ops may be dropped, "
-        "duplicated or moved freely. Elementwise ops act lane by lane on vectors.",
-        "## Arithmetic policy", f"{prose(head)}", "\n".join(f"- {prose(i)}" for i in items),
+        "Every operation of the IR. The number and kind of operands (any, number, float, int; bits: integer or bool) and that their dtypes "
+        "agree are checked when a node is built; [specs.md](specs.md) has what is checked at the edges of stages. Only pure ops may be "
+        "dropped, duplicated or moved freely. Elementwise ops act lane by lane on vectors.",
+        "## Arithmetic policy", prose(head), "\n".join(f"- {prose(i)}" for i in items),
         "## Table", *groups, "## Args", *map(_arg, dict.fromkeys(row.arg for row in OPS.values() if row.arg is not None)),
         *(f"### `{k.__name__}`\n\n{prose(k.__doc__ or '')}\n\n{members(k)}" for k in (args.AxisKind, args.SpecialKind)))
 
@@ -150,29 +153,29 @@ def stages_page() -> str:
             for i, s in enumerate(PIPELINE, 1)]
     return page(
         "Stages", "`svod/codegen/pipeline.py`",
-        "What a kernel goes through between the graph that the user wrote and the linear program that renderers read, in order. Each stage goes from value to "
-        "value. The spec in the last column is verified on the result of the stage. `svod stages` prints this list, "
-        "`svod.codegen.pipeline.lower(kernel, context, stop_after=\"expand-axes\")` stops after a stage, and [ARCHITECTURE.md](../ARCHITECTURE.md) "
-        "follows one kernel through all of them.",
+        "What a kernel goes through between the graph that the user wrote and the linear program that renderers read, in order. Each stage "
+        "goes from value to value. The spec in the last column is verified on the result of the stage. `svod stages` prints this list, "
+        '`svod.codegen.pipeline.lower(kernel, context, stop_after="expand-axes")` stops after a stage, and '
+        "[ARCHITECTURE.md](../ARCHITECTURE.md) follows one kernel through all of them.",
         table(("", "stage", "why it exists", "ensures"), rows))
 
 
 # --- opts.md -----------------------------------------------------------------------------------------------------------------------
 
-EXAMPLES: Mapping[OptKind, tuple[tuple[str, ...], str]] = {
-    OptKind.SPLIT: (("SPLIT(0 by 20)", "SPLIT(0 by 16 peel)", "SPLIT(0 by 16 mask)"), "copy"),
-    OptKind.SWAP: (("SWAP(0 with 1)",), "copy"),
-    OptKind.MERGE: (("MERGE(0 with 1)",), "copy"),
-    OptKind.PARALLEL: (("PARALLEL(0 by 8)",), "copy"),
-    OptKind.GROUP: (("GROUP(0 by 8)",), "sum"),
-    OptKind.VECTOR: (("VECTOR(1)",), "copy"),
-    OptKind.UNROLL: (("UNROLL(1)",), "copy"),
-    OptKind.INTERLEAVE: (("INTERLEAVE(1)",), "rows"),
-    OptKind.PAD: (("PAD(0 by 16)",), "copy"),
-    OptKind.STAGE: (("STAGE(0 by 1)",), "copy"),
-    OptKind.MMA: (("MMA(0)",), "copy"),
+EXAMPLES: Mapping[OptKind, tuple[str, ...]] = {
+    OptKind.SPLIT: ("copy: SPLIT(0 by 20)", "copy: SPLIT(0 by 16 peel)", "copy: SPLIT(0 by 16 mask)"),
+    OptKind.SWAP: ("copy: SWAP(0 with 1)",),
+    OptKind.MERGE: ("copy: MERGE(0 with 1)",),
+    OptKind.PARALLEL: ("copy: PARALLEL(0 by 8)",),
+    OptKind.GROUP: ("sum: GROUP(0 by 8)",),
+    OptKind.VECTOR: ("copy: SPLIT(1 by 4), VECTOR(1.1)",),
+    OptKind.UNROLL: ("copy: SPLIT(1 by 2), UNROLL(1.1)",),
+    OptKind.INTERLEAVE: ("rows: SPLIT(1 by 2), INTERLEAVE(1.1)",),
+    OptKind.PAD: ("copy: PAD(0 by 16)",),
+    OptKind.STAGE: ("copy: STAGE(0 by 1)",),
+    OptKind.MMA: ("copy: MMA(0)",),
 }
-"""Opts of each kind, and the kernel they are shown on."""
+"""What each kind is shown by: a kernel, and Opts for it."""
 CORES = 2
 
 
@@ -187,64 +190,72 @@ def _kernels() -> dict[str, UOp]:
 def opts_page() -> str:
     """Opts, what they do to a loop nest, and the constants of the default strategy."""
     kernels, kinds, tails, tuning = _kernels(), attribute_docs(OptKind), attribute_docs(Tail), attribute_docs(Tuning)
-    shown = [f"### {k.name}\n\n{prose(kinds[k.name])}\n\n{_applied(EXAMPLES[k][0], kernels[EXAMPLES[k][1]])}" for k in OptKind]
+    shown = [f"### {k.name}\n\n{prose(kinds[k.name])}\n\n{_applied(EXAMPLES[k], kernels)}" for k in OptKind]
     return page(
         "Opts", "`svod/codegen/schedule.py` and `svod/codegen/strategy.py`",
         "A schedule is a list of Opts, applied in order. It changes how a kernel runs, not what it computes, up to the order of a float "
         "reduction. An Opt is a value: it prints, and `svod.codegen.schedule.parse_opt` reads it back. Its form is `KIND(axis with other "
         "by amount tail)`, where only the axis is always there; an axis is named by its path, as splitting axis `0` gives `0.0` and `0.1`.",
         "An Opt that does not fit its kernel is refused with a `ScheduleError` that names it.",
-        "## Kinds", f"Shown on these kernels, for {CORES} cores; `r0.1` is the axis `0.1`, `a[x if g]` an access that happens only where g holds:",
+        "## Kinds", f"What each does to the loops of these kernels, for {CORES} cores, marked axes expanded. `r0.1` is the axis `0.1`, "
+        "`a[x if g]` an access that happens only where g holds, t1 a name for what is used more than once.",
         *(f"`{name}`\n{block(nest(kernel))}" for name, kernel in kernels.items()), *shown,
         "## Tails", "What a SPLIT does with iterations left over. EXACT is not written.",
         table(("tail", "meaning"), [(f"`{t.value}`", prose(tails[t.name])) for t in Tail]),
-        "## The default strategy", prose(paragraphs(strategy)[1]), f"{prose(Tuning.__doc__ or '')} They are fields of `Tuning`:",
+        "## The default strategy", prose(paragraphs(strategy)[0]), f"{prose(Tuning.__doc__ or '')} They are fields of `Tuning`:",
         table(("constant", "value", "what it is"), [(f"`{f.name}`", f"{f.default}", prose(tuning[f.name])) for f in fields(Tuning)]))
 
 
-def _applied(opts: tuple[str, ...], kernel: UOp) -> str:
-    return "\n\n".join(f"`{text}` on `{kernel.arg.name}`\n{block(_result(parse_opt(text), kernel))}" for text in opts)
+def _applied(examples: tuple[str, ...], kernels: Mapping[str, UOp]) -> str:
+    parts = []
+    for example in examples:
+        name, _, opts = example.partition(": ")
+        parts.append(f"`{opts.replace(', ', ' ')}` on `{name}`\n{block(_result(opts.split(', '), kernels[name]))}")
+    return "\n\n".join(parts)
 
 
-def _result(opt: Opt, kernel: UOp) -> str:
+def _result(opts: list[str], kernel: UOp) -> str:
+    """The loops after the Opts and the expansion of marked axes; the refusal of one that does not fit."""
     try:
-        return nest(apply_opts(kernel, (opt,), CORES))
+        return nest(rewrite(expand(apply_opts(kernel, tuple(map(parse_opt, opts)), CORES)), SIMPLIFY))
     except SvodError as refused:
         return f"{type(refused).__name__}: {refused}"
 
 
 # --- math.md -----------------------------------------------------------------------------------------------------------------------
 
+WIDE = ("f32", "f64", "f16", "bf16")
+"""The formats with a column of their own."""
+
+
 def math_page() -> str:
     """Functions, their error bounds, the sources of their algorithms."""
-    functions = {key.name.lower() if isinstance(key, Op) else key: (key, f) for key, f in (*math.DECOMPOSITIONS.items(), *math.FUNCTIONS.items())}
-    columns = sorted({d for bound in math.BOUNDS.values() for d in bound}, key=lambda d: (-_dtype(d).bits, d))
-    rows = [(f"`{name}`", f"`{key.name}`" if isinstance(key, Op) else "", *(_ulp(math.BOUNDS[key][d]) for d in columns))
-            for name, (key, _) in functions.items()]
+    both: tuple[tuple[Op | str, Callable[..., UOp]], ...] = (*math.DECOMPOSITIONS.items(), *math.FUNCTIONS.items())
+    functions = {key.name.lower() if isinstance(key, Op) else key: (key, f) for key, f in both}
+    rows = [(f"`{name}`", f"`{key.name}`" if isinstance(key, Op) else "", *_ulps(math.BOUNDS[key])) for name, (key, _) in functions.items()]
     modules: dict[str, list[str]] = {}
     for name, (_, f) in functions.items():
         modules.setdefault(f.__module__, []).append(f"- `{name}`: {prose(f.__doc__ or '')}")
-    bound_module = sys.modules["svod.codegen.math.bounds"]
-    others = [m for m in ("svod.codegen.math.reduction", "svod.codegen.math.blocks") if m in sys.modules]
+    for shared in ("svod.codegen.math.reduction", "svod.codegen.math.blocks"):
+        modules[shared] = []
+    figures = sys.modules["svod.codegen.math.bounds"]
     return page(
-        "Math functions", "`svod/codegen/math/`",
-        prose(" ".join(paragraphs(math)[:1])), *map(prose, paragraphs(math)[2:]),
-        "## Guaranteed error", prose(paragraphs(bound_module)[0]) + " " + prose(_invariant(bound_module)),
-        "A target that has an op itself computes it itself; the bound holds there too, as conformance compares every device with it.",
-        table(("function", "op", *columns), rows), "## Algorithms", *(_module_notes(m, listed) for m, listed in modules.items()),
-        *(_module_notes(m, []) for m in others))
+        "Math functions", "`svod/codegen/math/`", prose(paragraphs(math)[0]), *map(prose, paragraphs(math)[2:]),
+        "## Guaranteed error", f"{prose(paragraphs(figures)[0])} {prose(_invariant(figures))}",
+        "Conformance holds every device to these bounds, whether it uses these decompositions or has the op itself. The last column is the "
+        "greatest of all formats of 8 bits. Functions without an op are called from `svod.codegen.math.FUNCTIONS`.",
+        table(("function", "op", *WIDE, "8 bits"), rows), "## Algorithms", *(_module_notes(m, listed) for m, listed in modules.items()))
 
 
-def _dtype(name: str) -> DType:
-    return dtypes.parse(name)
-
-
-def _ulp(bound: float) -> str:
-    return f"{bound:.6f}".rstrip("0").rstrip(".")
+def _ulps(bound: Mapping[str, float]) -> list[str]:
+    narrow = max(ulp for name, ulp in bound.items() if dtypes.parse(name).bits == 8)
+    return [f"{ulp:.6f}".rstrip("0").rstrip(".") for ulp in (*(bound[name] for name in WIDE), narrow)]
 
 
 def _invariant(module: ModuleType) -> str:
-    return inspect.cleandoc(module.__doc__ or "").partition("Invariant: ")[2].split("\n\n")[0]
+    """The invariant that a module's docstring states, as a sentence."""
+    found = inspect.cleandoc(module.__doc__ or "").partition("Invariant: ")[2].split("\n\n")[0]
+    return found[:1].upper() + found[1:]
 
 
 def _module_notes(name: str, functions: list[str]) -> str:
@@ -262,17 +273,22 @@ def specs_page() -> str:
     specs = {name: value for name, value in vars(spec).items() if isinstance(value, Spec)}
     told = attribute_docs(spec)
     clauses = dict.fromkeys(c for s in specs.values() for c in s.clauses)
-    rows = [(f"`{c.name}`", ", ".join(sorted(o.name for o in c.ops)) or "every op", prose(c.doc), *("x" if c in s.clauses else "" for s in specs.values()))
-            for c in clauses]
+    rows = [(f"`{c.name}`", _looked_at(c), prose(c.doc), *("x" if c in s.clauses else "" for s in specs.values())) for c in clauses]
     ensured = {s.ensures.name: s.name for s in PIPELINE if s.ensures is not None}
     sections = [f"### {name}\n\n{prose(told[name])} {len(s.clauses)} clauses."
                 + (f" Verified on the result of the stage `{ensured[name]}`." if name in ensured else "") for name, s in specs.items()]
     return page(
         "Specs", "`svod/ir/spec.py`, `svod/ir/kernel_clauses.py` and `svod/ir/linear_clauses.py`",
         "A spec is a whitelist of what a graph may contain at one edge between stages, made of named clauses. A graph that breaks one is a "
-        "`GraphError` that ends in the spec and the clause: `STORE of i32 where f32 belongs (KERNEL: stored-value-matches)`. What concerns one node's arity, arg and "
-        "operand kinds is checked earlier, when it is built ([ops.md](ops.md)).",
+        "`GraphError` that ends in the spec and the clause: `STORE of i32 where f32 belongs (KERNEL: stored-value-matches)`. What concerns "
+        "one node's arity, arg and operand kinds is checked earlier, when it is built ([ops.md](ops.md)).",
         "## Specs", *sections, "## Clauses", table(("clause", "looks at", "rule", *specs), rows))
+
+
+def _looked_at(c: Clause) -> str:
+    if c.ops == PURE:
+        return "all that compute values"
+    return ", ".join(o.name for o in Op if o in c.ops) or "all"
 
 
 # --- rules.md ----------------------------------------------------------------------------------------------------------------------
@@ -284,32 +300,28 @@ LEAST = Target("least", arithmetic=frozenset((dtypes.bool, dtypes.i32, dtypes.u3
 
 def rules_page() -> str:
     """Every rewrite rule."""
-    leaves = [f"`{v.arg.name}` {_leaf(v)}" for v in vars(samples).values() if isinstance(v, UOp)]
+    leaves = ", ".join(f"`{v.arg.name}` {_leaf(v)}" for v in vars(samples).values() if isinstance(v, UOp))
     here = {r.name for r in rules_for(CPU).rules}
-    decompositions: dict[str, dict[str, Rule]] = {}
+    built: dict[str, dict[str, Rule]] = {}
     for r in (*rules_for(LEAST).rules, *rules_for(CPU).rules):
-        decompositions.setdefault(r.fn.__module__, {})[r.name] = r
-    count = sum(len(s.rules) for s in ALL_RULE_SETS)
+        built.setdefault(r.fn.__module__, {})[r.name] = r
     return page(
         "Rules", "the rule sets in `svod/ir/rules/` and `svod/codegen/decompose/`",
-        f"Every rewrite rule by name: when it holds, and an example, `before  →  after`. The leaves of the examples: {', '.join(leaves)}.",
-        "Arithmetic is that of the [policy](ops.md#arithmetic-policy). In examples `//` and `%` round down, `idiv` and `rem` truncate; `f32(x)` is a CAST, `bits_f32(x)` a BITCAST; "
-        "`data[i]` is an address, `data[i if p]` a gated one, `r0` a range.",
-        f"## SIMPLIFY\n\n{count} rules, applied together until none matches; the first that matches wins. {prose(paragraphs(sys.modules['svod.ir.rules'])[1])}",
-        *map(_rule_set, ALL_RULE_SETS),
-        "## Decompositions\n\nWhat a target lacks is rewritten by these. Those marked with + are used for the CPU, the others for targets that have less. "
-        f"{prose(paragraphs(sys.modules['svod.codegen.decompose.rules'])[-1])}",
-        *(f"### {m.rpartition('.')[2]}\n\n{_module_head(m)}\n\n{block(_listed(rules.values(), here))}" for m, rules in decompositions.items()))
+        f"Every rewrite rule by name: when it holds, and an example, `before  →  after`. The leaves of the examples: {leaves}.",
+        "Arithmetic is that of the [policy](ops.md#arithmetic-policy). In examples `//` and `%` round down, `idiv` and `rem` truncate; "
+        "`f32(x)` is a CAST, `bits_f32(x)` a BITCAST; `data[i]` is an address, `data[i if p]` a gated one, `r0` a range.",
+        f"## SIMPLIFY\n\n{len(SIMPLIFY.rules)} rules, applied together until none matches; the first that matches wins. "
+        f"{prose(paragraphs(sys.modules['svod.ir.rules'])[1])}",
+        *(f"### {s.name}\n\n{_module_head(s.rules[0].fn.__module__)}\n\n{block(_listed(s.rules, set()))}" for s in ALL_RULE_SETS),
+        "## Decompositions\n\nWhat a target lacks is rewritten by these. Those marked with + are used for the CPU, the others for targets "
+        f"that have less. {prose(paragraphs(sys.modules['svod.codegen.decompose.rules'])[-1])}",
+        *(f"### {m.rpartition('.')[2]}\n\n{_module_head(m)}\n\n{block(_listed(rules.values(), here))}" for m, rules in built.items()))
 
 
 def _leaf(u: UOp) -> str:
-    if u.op is Op.PARAM:
-        return f"(a buffer of {u.arg.size} {u.dtype.base})"  # type: ignore[attr-defined]
+    if isinstance(u.dtype, PtrDType):
+        return f"(a buffer of {u.arg.size} {u.dtype.base})"
     return f"({u.dtype} in {u.arg.min}..{u.arg.max})" if u.dtype is dtypes.index else f"({u.dtype})"
-
-
-def _rule_set(rules: RuleSet) -> str:
-    return f"### {rules.name}\n\n{_module_head(rules.rules[0].fn.__module__)}\n\n{block(_listed(rules.rules, set()))}"
 
 
 def _module_head(name: str) -> str:
@@ -332,7 +344,8 @@ def _rule(r: Rule, mark: str) -> list[str]:
 # --- writing -----------------------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "ops.md": ops_page, "stages.md": stages_page, "opts.md": opts_page, "math.md": math_page, "specs.md": specs_page, "rules.md": rules_page,
+    "ops.md": ops_page, "stages.md": stages_page, "opts.md": opts_page,
+    "math.md": math_page, "specs.md": specs_page, "rules.md": rules_page,
 }
 """File name -> what makes its text."""
 

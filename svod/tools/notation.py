@@ -40,7 +40,7 @@ def expression(u: UOp) -> str:
 
 def bounds(*graphs: UOp) -> str:
     """Where the open ranges of the graphs run: `r0 in 0..8, r1 in 0..n`; empty if there are none."""
-    return ", ".join(_loop(r, {}) for r in nest_order({r for g in graphs for r in free_ranges(g)}))
+    return ", ".join(_loop(r, {}) for r in nest_order(frozenset(r for g in graphs for r in free_ranges(g))))
 
 
 def nest(sink: UOp) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 
 import llvmlite
 
-from svod.codegen.decompose import rules_for
+from svod.codegen.decompose import replaced_by, rules_for
 from svod.config import settings
 from svod.device.allocator import HostAllocator, LRUAllocator
 from svod.device.arguments import HostView
@@ -64,8 +64,7 @@ class CPURenderer:
     @property
     def decompositor(self) -> dict[str, str]:
         """Ops the target lacks, with the rule that rewrites each."""
-        lacking = [(o, r.name) for r in rules_for(self.target).rules for o in r.pat.ops if not self.target.has(o)]
-        return {o.name: ", ".join(name for p, name in lacking if p is o) for o, _ in lacking}
+        return replaced_by(self.target)
 
 
 class CPUCompiler:

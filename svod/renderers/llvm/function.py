@@ -13,6 +13,7 @@ from svod.ir.bounds import interval
 from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
 from svod.ir.uop import UOp
 from svod.renderers.llvm.elementwise import LANE_CALLS, spelled
+from svod.renderers.llvm.saturate import saturated
 from svod.renderers.llvm.types import literal, mangled, memory_type, value_type
 
 
@@ -98,6 +99,9 @@ class Body:
         if u.op is Op.MULACC and not u.dtype.is_float:
             t = value_type(u.dtype)
             self.names[u] = self.let(f"add {t} {self.let(f'mul {t} {self.name(u.src[0])}, {self.name(u.src[1])}')}, {self.name(u.src[2])}")
+            return
+        if u.op is Op.CAST and u.dtype.lanes > 1 and u.dtype.is_int and u.src[0].dtype.is_float:
+            self.names[u] = saturated(self.let, self.name(u.src[0]), u.src[0].dtype, u.dtype)
             return
         if u.op is Op.BITCAST and value_type(u.dtype) == value_type(u.src[0].dtype):
             self.names[u] = self.name(u.src[0])
