@@ -15,7 +15,7 @@ import digits_mlp
 import image_filters
 import numpy as np
 from rich.console import Console
-from timing import disturbance, gigabytes, medians
+from timing import gigabytes, medians
 
 import svod
 from svod import Device, Program, SvodError, UOp, Variable, dtypes, override
@@ -103,8 +103,6 @@ def main(out: Path = OUT) -> None:
     console.rule("handwritten digits: a network 64-32-10, trained by scikit-learn, run by svod")
     digits_mlp.main()
     console.rule(f"{time.perf_counter() - began:.1f} s in all")
-    if note := disturbance():
-        print(note)
 
 
 if __name__ == "__main__":

@@ -32,4 +32,6 @@ def gigabytes(nbytes: int, seconds: float) -> float:
 def disturbance() -> str:
     """A sentence to print beside timings if other programs want more processors than there are; else nothing."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    return f"careful: the load is {load:.1f} on {cores} processors, so the times above are too long" if load > cores + 0.5 else ""
+    if load <= cores + 0.5:
+        return ""
+    return f"careful: the load is {load:.1f} on {cores} processors; the figures above are not those of a quiet machine"

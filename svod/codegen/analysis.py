@@ -112,16 +112,39 @@ def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
 
 
 def conflicts(roots: Iterable[UOp]) -> bool:
-    """True if some memory is both written and read (not after the write) at indices that are not the very same expression."""
-    nodes = UOp.group(*roots).toposort()
-    stores = [u for u in nodes if u.op in (Op.STORE, Op.ATOMIC)]
+    """True if effects done together touch some memory at different indices and one of them writes: then the order of iterations matters.
+
+    Effects that others wait for (`.after`) are done before them, and judged by themselves. A load is judged against the stores of the loop
+    it is in, whatever it waits for.
+    """
+    together = list(roots)
+    awaited = [d for u in UOp.group(*together).toposort() if u.op is Op.AFTER for d in u.src[1:]]
+    return any(_conflict(effects) for effects in (together, *([d] for d in dict.fromkeys(awaited))))
+
+
+def _conflict(effects: list[UOp]) -> bool:
+    accesses = _accesses(effects)
+    stores = [u for u in accesses if u.op is not Op.LOAD]
     written: dict[UOp, set[UOp]] = {}
     for s in stores:
         written.setdefault(pointer(s), set()).add(s.src[0].src[1])
-    for u in nodes:
-        if u.op is Op.LOAD and (p := pointer(u)) in written and u.src[0].src[0] is p and written[p] != {u.src[0].src[1]}:
+    for u in accesses:
+        if u.op is Op.LOAD and (p := pointer(u)) in written and written[p] != {u.src[0].src[1]}:
             return True
     return any(len(indices) > 1 and not _apart(p, stores) for p, indices in written.items())
+
+
+def _accesses(roots: list[UOp]) -> list[UOp]:
+    """Every access of `roots` themselves, not of what they wait for."""
+    out, seen, stack = [], set(), list(roots)
+    while stack:
+        u = stack.pop()
+        if u not in seen:
+            seen.add(u)
+            stack += u.src[:1] if u.op is Op.AFTER else u.src
+            if u.op in ACCESSES:
+                out.append(u)
+    return out
 
 
 def _apart(p: UOp, stores: list[UOp]) -> bool:

@@ -87,7 +87,17 @@ def _accumulate(op: Op, total: UOp, values: list[UOp], fused: Fused) -> UOp:
     for v in values:
         if op is Op.ADD and v.op is Op.MUL and v.dtype.is_float and fused(v.dtype):
             total = UOp(Op.MULACC, (v.src[0], v.src[1], total))
+        elif op in (Op.MAX, Op.MIN) and v.dtype.is_float:
+            total = _extreme(op, total, v)
         else:
             total = UOp(op, (total, v))
     return total
 
+
+def _extreme(op: Op, total: UOp, v: UOp) -> UOp:
+    """The greater (lesser) of accumulator and value, NaN if either is: a compare-select pair, which is one instruction, and one for NaN.
+
+    Unlike MAX it does not order the two zeros, which costs half as much; a reduction may return either.
+    """
+    closer = (total < v) if op is Op.MAX else (v < total)
+    return v.ne(v).where(v, closer.where(v, total))

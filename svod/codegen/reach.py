@@ -11,7 +11,7 @@ from svod.ir.bounds import interval
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
-from svod.ir.scope import free_ranges
+from svod.ir.scope import free_ranges, nest_order
 from svod.ir.uop import UOp
 
 NS_PER_OP = 8
@@ -63,7 +63,7 @@ def work(sink: UOp) -> UOp:
             continue
         ranges = free_ranges(u.src[0]) | frozenset(u.src[1:]) if u.op is Op.REDUCE else free_ranges(u)
         count = UOp.const(1, dtypes.index)
-        for r in ranges:
+        for r in nest_order(ranges):
             count = count * (_extreme(r.src[1], 1) - _extreme(r.src[0], 0)).maximum(0)
         total = total + count * 4
     return rewrite((total + (NS_PER_OP - 1)) // NS_PER_OP, SIMPLIFY)
@@ -71,7 +71,7 @@ def work(sink: UOp) -> UOp:
 
 def _extreme(bound: UOp, end: int) -> UOp:
     """A loop bound without other loops in it: their least (0) or greatest (1) value is taken."""
-    for r in free_ranges(bound):
+    for r in nest_order(free_ranges(bound)):
         bound = bound.substitute({r: r.src[end]})
     return bound if not free_ranges(bound) else _extreme(bound, end)
 

@@ -18,6 +18,7 @@ from svod.device.allocator import Allocator
 from svod.device.buffer import set_device_resolver
 from svod.device.cache import DiskCache
 from svod.device.entry import join_key
+from svod.device.fingerprint import code_fingerprint
 from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device
@@ -196,6 +197,7 @@ class Device(metaclass=_DeviceType):
         return join_key(
             {
                 "svod": __version__,
+                "code": code_fingerprint(),
                 "abi": str(ABI),
                 "device": self.base_key,
                 "target": self.target.key(),

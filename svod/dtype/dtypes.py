@@ -21,7 +21,9 @@ class Kind(Enum):
     UINT = "uint"
     FLOAT = "float"
     INDEX = "index"
-    """Ideal integer of index arithmetic; the stage choose-index-width turns it into i32 or i64."""
+    """Ideal integer of index arithmetic: as wide as an address of the target."""
+
+    __hash__ = object.__hash__  # by identity: asked for with every node, and members are singletons
 
 
 class AddrSpace(Enum):

@@ -12,7 +12,8 @@ Arithmetic policy (every backend and every rule keeps it):
 - Casts: integer to integer wraps; to float rounds once to nearest even; float to integer truncates, saturates at the limits, NaN gives 0;
   anything to bool is `!= 0`.
 - Pure ops may be evaluated speculatively (both arms of WHERE); a LOAD may not, unless it is gated.
-- REDUCE combines in unspecified order: exact for integers, min and max; float ADD and MUL may be reassociated.
+- REDUCE combines in unspecified order: exact for integers, min and max; float ADD and MUL may be reassociated. Over values that are all
+  zeros a float MAX, MIN or ADD may return either zero.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def _text(u: UOp, names: Names, tight: int) -> str:
         text = f"{_text(u.src[0], names, left)} {sign} {_text(u.src[1], names, right)}"
         return f"({text})" if level < tight else text
     if u.op in PREFIX:
-        return f"{PREFIX[u.op]}{_text(u.src[0], names, _TIGHT)}"
+        operand = _text(u.src[0], names, _TIGHT)
+        return f"{PREFIX[u.op]}({operand})" if u.src[0].op is Op.CONST else f"{PREFIX[u.op]}{operand}"
     return _plain(u, names)
 
 

@@ -1,17 +1,19 @@
-"""erf.
+"""erf and erfc.
 
-Owns: the polynomial of -log(erfc x). Must not know other functions.
-Invariant: computed on |x| and given the sign of x.
+Owns: the polynomials of -log(erfc x) and of exp(x**2) erfc(x). Must not know other functions.
+Invariant: erf is computed on |x| and given the sign of x; erfc keeps its relative accuracy down to subnormal results.
 
 erf x = 1 - exp(-x Q(x)) with Q(x) = -log(erfc x) / x, a smooth function, serves all x at once: where x is small the exponential is
 reduced by nothing and 1 - exp keeps its relative accuracy, where x is large errors of Q vanish under the decaying exponential.
-The coefficients are minimax fits (Remez exchange) made for this module, with the error of erf as weight.
+For erfc the exponential is split off: exp(x**2) (1 + 2 x) erfc(x) is nearly constant as a function of (x - c) / (x + c), an idea of
+J. L. Schonfelder, "Chebyshev expansions for the error and related functions", Math. Comp. 32 (1978).
+The coefficients are minimax fits (Remez exchange) made for this module, with the error of the function as weight.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svod.codegen.math.blocks import F32, F64, at_most, format_of, horner, nearest_integer, power_of_two, with_sign_of
+from svod.codegen.math.blocks import F32, F64, at_most, format_of, horner, nearest_integer, power_of_two, scale_by_power, two_product, with_sign_of
 from svod.ir.uop import UOp
 
 LOG2_E = 1.4426950408889634
@@ -30,6 +32,12 @@ class _Table:
     ln2: tuple[float, float]
     one: float
     """erf rounds to 1 above it."""
+    centre: float
+    """c of erfc."""
+    erfc: tuple[float, ...]
+    """exp(x**2) (1 + 2 x) erfc(x) in powers of (x - c) / (x + c) for 0 <= x <= zero."""
+    zero: float
+    """erfc rounds to 0 above it."""
 
 
 _TABLES = {
@@ -39,6 +47,10 @@ _TABLES = {
         expm1=(-0.49999997, 0.16666545, -0.041667435, 0.008366472, -0.0013870976),
         ln2=(0.693147182464599609375, -1.904654299957768e-09),
         one=3.93,
+        centre=2.0,
+        erfc=(1.2769784, -0.092763916, -0.16603096, 0.16405459, -0.05420751, -0.008057904, 0.008640478, 0.00131406, -0.001238333,
+              -0.00040476225),
+        zero=10.1,
     ),
     F64: _Table(
         slope=1.1283791670955126,
@@ -53,6 +65,13 @@ _TABLES = {
                -2.0889833808243733e-09),
         ln2=(0.693147180559945286, 2.3190468138462996e-17),
         one=5.93,
+        centre=4.0,
+        erfc=(1.2329951186255526, -0.13962111684056297, 0.01537965210260715, 0.06809705425475394, -0.10103906603561943, 0.0937328349963292,
+              -0.06633036582713557, 0.03716751556557496, -0.016197733889276474, 0.005031969779957111, -0.0007577744041397324,
+              -0.00019925595442549089, 0.00015062626903428075, -2.440049018407338e-05, -1.12340471073748e-05, 5.709494139838562e-06,
+              3.135587607161223e-07, -8.204438850701419e-07, 5.530394163792421e-08, 1.016519224612004e-07, -8.035148286681944e-09,
+              -8.392150484604445e-09),
+        zero=27.3,
     ),
 }
 
@@ -70,3 +89,17 @@ def erf(x: UOp) -> UOp:
     w = (r * r).fma(horner(r, t.expm1), r)
     s = power_of_two(biased, fmt)
     return with_sign_of(s.fma(w, 1.0 - s), x)
+
+
+def erfc(x: UOp) -> UOp:
+    """1 - erf(x) without cancellation: exp(-x**2) times a quotient. What rounding x**2 lost goes into the exponential's argument."""
+    fmt = format_of(x)
+    t = _TABLES[fmt]
+    a = at_most(x.abs(), t.zero)
+    square, lost = two_product(a, a)
+    biased, n = nearest_integer(square, -LOG2_E, 2 * fmt.bias)
+    r = n.fma(t.ln2[1], n.fma(t.ln2[0], square)) + lost
+    e = 1.0 - (r * r).fma(horner(r, t.expm1), r)
+    u = (a - t.centre) / (a + t.centre)
+    tail = scale_by_power(e * (horner(u, t.erfc) / a.fma(2.0, 1.0)), biased, fmt)
+    return x.lt(0.0).where(2.0 - tail, tail)

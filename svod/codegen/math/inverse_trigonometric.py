@@ -1,4 +1,4 @@
-"""atan, asin, acos.
+"""atan, atan2, asin, acos.
 
 Owns: their reductions and polynomials. Must not know how sin, cos and tan are computed.
 Invariant: odd functions are computed on |x| and given the sign of x; arguments outside of [-1, 1] give NaN for asin and acos.
@@ -44,11 +44,11 @@ def atan(x: UOp) -> UOp:
     return with_sign_of(s + (lost + rest), x)
 
 
-def _by_quotient(a: UOp) -> tuple[UOp, UOp, UOp]:
-    """(high, low, t): atan a = high + low + atan t, with t = a or -1 / a, whose rounding is in low. a is finite."""
-    inverted = const(a, 1.0).lt(a)
+def _by_quotient(a: UOp, b: UOp) -> tuple[UOp, UOp, UOp]:
+    """(high, low, t): atan a / b = high + low + atan t, with t = a / b or -b / a, whose rounding is in low if b is 1. a is finite."""
+    inverted = b.lt(a)
     high, low = _HALF_PI[F32]
-    n, d = inverted.where(-1.0, a), inverted.where(a, 1.0)
+    n, d = inverted.where(-b, a), inverted.where(a, b)
     t = n / d
     # n / d - t = lost / d, where 1 / d is -t if inverted; else it is 0. Its effect on atan t is 1/2 to 3/4 of it where it matters.
     lost = (-t).fma(d, n)

@@ -1,4 +1,4 @@
-"""pow and rsqrt.
+"""pow, cbrt and rsqrt.
 
 Owns: the logarithm to twice the precision that pow needs, and the special cases. Must not know other functions' polynomials.
 Invariant: pow follows C99 Annex F for signed zeros, infinities, NaN, and negative bases.
@@ -24,8 +24,10 @@ from svod.codegen.math.blocks import (
     format_of,
     horner,
     nearest_integer,
+    power_of_two,
     scale_by_power,
     two_product,
+    with_sign_of,
 )
 from svod.codegen.math.exponential import EXP2
 from svod.codegen.math.logarithm import reduce
@@ -69,6 +71,32 @@ def rsqrt(x: UOp) -> UOp:
     """1 / sqrt(x), two roundings."""
     format_of(x)  # refuses what the stated bound is not true for
     return 1.0 / x.sqrt()
+
+
+_CBRT = (0.41476384, 1.0507748, -0.752201, 0.3755461, -0.09896373, 0.010387112)
+"""cbrt(m) on 0.34 <= m <= 2.95 to three digits."""
+
+
+def cbrt(x: UOp) -> UOp:
+    """Cube root: x = 8**k m, a polynomial for m, then E. Halley's iteration, which triples the digits (twice in f64)."""
+    fmt = format_of(x)
+    a = x.abs()
+    tiny = a.lt(2.0 ** (1 - fmt.bias))
+    up = 24 if fmt is F32 else 54
+    a = tiny.where(a * 2.0**up, a)
+    # The bits of a float, as an integer, are nearly its binary logarithm: scaled and shifted they give k, off by little.
+    linear = bits(a).cast(fmt.real).fma(2.0**-fmt.mantissa, -float(fmt.bias))
+    biased, _ = nearest_integer(linear, -1.0 / 3.0, fmt.bias)
+    down = power_of_two(biased, fmt)
+    m = a * down * down * down
+    y = horner(m, _CBRT)
+    for _ in range(1 if fmt is F32 else 2):
+        square, lost = two_product(y, y)
+        rest = (-y).fma(lost, (-y).fma(square, m))  # m - y**3, exact but for its last rounding
+        y = y.fma(rest / (y * square).fma(2.0, m), y)
+    scale = ((2 * fmt.bias << fmt.mantissa) - bits(down)).bitcast(fmt.real)
+    root = y * tiny.where(scale * 2.0 ** (-up // 3), scale)
+    return with_sign_of((a.lt(math.inf) & a.ne(0.0)).where(root, a), x)
 
 
 def _log2(x: UOp) -> tuple[UOp, UOp]:
