@@ -55,9 +55,25 @@ def step(index: UOp, r: UOp) -> UOp | None:
         return index.const(0, index.dtype)
     key = ("step", r)
     if key not in index.cache:
-        d = rewrite(index.substitute({r: r + 1}) - index, SIMPLIFY)
-        index.cache[key] = None if r in free_ranges(d) else d
+        d = _slope(index, r)
+        index.cache[key] = None if d is None else rewrite(d, SIMPLIFY)
     return index.cache[key]  # type: ignore[no-any-return]
+
+
+def _slope(u: UOp, r: UOp) -> UOp | None:
+    """What `u` gains when `r` advances by one, by the rules for sums and products; None if that depends on `r`, or other ops are between."""
+    if u is r:
+        return u.const(1, u.dtype)
+    if r not in free_ranges(u):
+        return u.const(0, u.dtype)
+    if u.op in (Op.ADD, Op.SUB):
+        a, b = (_slope(s, r) for s in u.src)
+        return None if a is None or b is None else a + b if u.op is Op.ADD else a - b
+    if u.op is Op.MUL and (r in free_ranges(u.src[0])) != (r in free_ranges(u.src[1])):
+        moving, fixed = u.src if r in free_ranges(u.src[0]) else u.src[::-1]
+        return None if (m := _slope(moving, r)) is None else m * fixed
+    d = rewrite(u.substitute({r: r + 1}) - u, SIMPLIFY)
+    return None if r in free_ranges(d) else d
 
 
 def stride(access: UOp, r: UOp) -> int | None:
@@ -92,21 +108,26 @@ def pointer(access: UOp) -> UOp:
 
 
 def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
-    """True if different iterations of `ranges` surely write different elements."""
+    """True if different iterations of `ranges` surely write different elements.
+
+    Slower axes must step over all that the faster ones reach. A step of 0 is fine for them: it goes with a faster axis without iterations.
+    """
     index = store.src[0].src[1]
     steps: list[tuple[UOp, UOp]] = []
     for r in ranges:
         s = step(index, r)
-        if s is None or free_ranges(s) & frozenset(ranges) or interval(s)[0] <= 0:
+        if s is None or free_ranges(s) or interval(s)[0] < 0:
             return False
         steps.append((s, r))
-    steps.sort(key=lambda p: (interval(p[0])[0], interval(p[0])[1]))
+    steps.sort(key=lambda p: interval(p[0])[::-1])
+    if steps and interval(steps[0][0])[0] < 1:
+        return False
     span: UOp | None = None  # how far all faster axes reach together
     for s, r in steps:
         extent = r.src[1] - r.src[0]
         if span is not None and interval(rewrite(s - span, SIMPLIFY))[0] < 1:
             return False
-        reachable = s * (extent - 1)
+        reachable = s * extent - s
         span = reachable if span is None else span + reachable
     return True
 

@@ -22,6 +22,10 @@ from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
 
 
+MAX_COPIES = 64
+"""Lanes of one vector value, or copies of one body: more is a mistake (64 bytes fill the widest register there is)."""
+
+
 def apply_opts(sink: UOp, opts: tuple[Opt, ...], cores: int) -> UOp:
     """`sink` with every Opt applied in order. ScheduleError names the Opt that does not fit.
 
@@ -141,8 +145,10 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
 def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
     def mark(sink: UOp, opt: Opt, cores: int) -> UOp:
         r = _axis(sink, opt)
-        if constant(r.src[0]) != 0 or constant(r.src[1]) is None:
+        if constant(r.src[0]) != 0 or (extent := constant(r.src[1])) is None:
             raise ScheduleError(f"{opt}: the extent of the axis is not a constant", hint="SPLIT it first and mark the inner axis")
+        if extent > MAX_COPIES:
+            raise ScheduleError(f"{opt}: {extent} lanes or copies would make code of that size", hint=f"SPLIT it first: at most {MAX_COPIES} are taken")
         return sink.substitute({r: r.replace(arg=replace(r.arg, kind=kind))})
     return mark
 

@@ -207,8 +207,10 @@ def check_values(kernel_name: str, variables: Sequence[ScalarArg], vals: object)
     elif isinstance(vals, Sequence | np.ndarray) and not isinstance(vals, str | bytes):
         given = list(vals)
         if len(given) != len(variables):
-            raise LaunchError(f"kernel {kernel_name!r} takes {_counted(len(variables), 'value')}, {len(given)} given",
-                              hint=f"in this order: {', '.join(v.name for v in variables) or 'none'}")
+            hint = f"in this order: {', '.join(v.name for v in variables) or 'none'}"
+            if isinstance(vals, np.ndarray):
+                hint = "buffers go in one list: execute([out, a], [n])"
+            raise LaunchError(f"kernel {kernel_name!r} takes {_counted(len(variables), 'value')}, {len(given)} given", hint=hint)
     else:
         raise LaunchError(f"the values of kernel {kernel_name!r} are an object of type {type(vals).__name__}",
                           hint="pass a sequence in order, or a mapping by name")

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from svod.codegen.pipeline import Context, lower
 from svod.codegen.schedule import Opt
 from svod.config import settings
 from svod.device.allocator import Allocator
@@ -192,6 +193,12 @@ class Device(metaclass=_DeviceType):
         kernel = _prepared(ast, name, opts)
         key = self._key(kernel)
         return self._programs.get_or_make(key, lambda: self._make(kernel, key))
+
+    def schedule(self, ast: UOp) -> tuple[Opt, ...]:
+        """The Opts this device's strategy chooses for a kernel: a start for `compile(ast, opts=…)`. Raises GraphError."""
+        context = Context(self.target, settings().config)
+        opts: tuple[Opt, ...] = lower(_prepared(ast, None, None), context, stop_after="choose-schedule").arg.opts
+        return opts
 
     def _key(self, kernel: UOp) -> str:
         return join_key(

@@ -155,7 +155,9 @@ class Arithmetic:
         return _new(type(_uop(self)), Op.END, (_uop(self), *ranges)) if ranges else _uop(self)
 
     def reduce(self, op: Op, *ranges: UOp) -> UOp:
-        """This value combined by `op` (ADD, MUL, MAX, MIN, AND, OR, XOR) over all iterations of `ranges`."""
+        """This value combined by `op` (ADD, MUL, MAX, MIN, AND, OR, XOR) over all iterations of `ranges`. GraphError without ranges."""
+        if not ranges:
+            raise GraphError("a reduction names the ranges it runs over", hint="x.sum(j): every axis that is summed away")
         return _new(type(_uop(self)), Op.REDUCE, (_uop(self), *ranges), op)
 
     def sum(self, *ranges: UOp) -> UOp:

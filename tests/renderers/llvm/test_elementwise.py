@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -146,7 +147,7 @@ def test_the_same_kernel_gives_the_same_text() -> None:
 @pytest.mark.parametrize("seed", ["1", "4242"])
 def test_another_process_with_other_hashes_gives_the_same_text(seed: str) -> None:
     program = f"import runpy; print(runpy.run_path({__file__!r})['digests']())"
-    env = {**os.environ, "PYTHONHASHSEED": seed}
+    env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(svod.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.strip().splitlines() == digests().splitlines()
 
