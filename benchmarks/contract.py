@@ -45,7 +45,7 @@ class Kinds(dict[str, Builder]):
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> Array:
-    """Zeros in memory that starts at a multiple of 64 bytes and has been touched: nobody pays page faults or split lines in a measurement."""
+    """Zeros in touched memory that starts at a multiple of 64 bytes: nobody pays page faults or split lines in a measurement."""
     kind = np.dtype(dtype)
     size = (shape if isinstance(shape, int) else math.prod(shape)) * kind.itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from contract import Array, Kinds, Run, empty
 
 kinds = Kinds()

@@ -11,9 +11,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import njit, prange
-
 from contract import Array, Kinds, Run, empty
+from numba import njit, prange
 from references import GELU_CUBIC, GELU_SCALE
 
 kinds = Kinds()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from contract import Array, Kinds, Run, empty
 from references import GELU_CUBIC, GELU_SCALE
 
@@ -22,7 +21,7 @@ def start(threads: int) -> None:
 
 def version() -> str:
     """What ran."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index, call-overload]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return f"numpy {np.__version__} ({blas['name']} {blas['version']})"
 
 

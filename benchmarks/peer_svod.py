@@ -16,9 +16,9 @@ import svod
 from svod import DType, UOp, dtypes
 
 try:
-    from common import Kinds, Run, empty
-except ImportError:
     from contract import Kinds, Run, empty
+except ImportError:
+    from common import Kinds, Run, empty  # type: ignore[import-not-found, no-redef]
 
 kinds = Kinds()
 Array = NDArray[Any]

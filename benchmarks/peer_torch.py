@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-
 from contract import Array, Kinds, Run, empty
 
 kinds = Kinds()
@@ -24,7 +23,8 @@ def start(threads: int) -> None:
 
 def version() -> str:
     """What ran."""
-    return f"torch {torch.__version__} ({'MKL, ' if torch.backends.mkl.is_available() else ''}oneDNN)"
+    mkl = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return f"torch {torch.__version__} ({'MKL, ' if mkl else ''}oneDNN)"
 
 
 def tensor(array: Array) -> torch.Tensor:
@@ -41,12 +41,17 @@ def into(operator: Callable[..., Any], shape: Any, *arrays: Array, dtype: Any = 
 
 def returning(function: Callable[..., torch.Tensor], *arrays: Array) -> Run:
     """An operator without `out=`: a new tensor each time."""
-    given, last = tuple(tensor(a) for a in arrays), [torch.empty(0)]
+    given = tuple(tensor(a) for a in arrays)
+    last: list[torch.Tensor] = []
 
     def call() -> None:
-        last[0] = function(*given)
+        last[:] = (function(*given),)
 
-    return Run(call, lambda: last[0].numpy(), note=ALLOCATES)
+    def out() -> Array:
+        array: Array = last[0].numpy()
+        return array
+
+    return Run(call, out, note=ALLOCATES)
 
 
 kinds["exp"] = lambda x, p: into(torch.exp, p["n"], x["a"])

@@ -34,7 +34,7 @@ def _svod(threads: int, cache: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`module` offers the kinds; `needs` is a Python package or (`tool`) a program; `environment(threads, cache folder)` for its process."""
+    """`module` offers the kinds; `needs` is a Python package or (`tool`) a program; `environment(threads, cache folder)` for it."""
 
     module: str
     needs: str

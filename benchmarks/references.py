@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-
 from contract import Array
 
 Arrays = Mapping[str, Array]
@@ -94,7 +93,7 @@ def argmax(x: Arrays) -> Array:
 
 def matmul(x: Arrays) -> Array:
     """Products of matrices, of stacks of them, of a matrix and a vector."""
-    return wide(x["a"]) @ wide(x["b"])
+    return np.asarray(wide(x["a"]) @ wide(x["b"]))
 
 
 def linear_gelu(x: Arrays) -> Array:

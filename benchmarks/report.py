@@ -131,8 +131,8 @@ def markdown(result: Result) -> str:
     """The whole result as a page."""
     shown = columns(result)
     lines = ["# svod and its peers", "", f"Written by `{result['command']}`; not to be edited. How to read it: docs/performance.md.", "",
-             f"{heading(result)}. A figure is the median of the rounds' medians; `spread` is svod's slowest round less its fastest; `ratio` is "
-             "the best peer's time over svod's, so above 1 svod is faster. GB/s and GFLOP/s: more is better; us: less is.", "",
+             f"{heading(result)}. A figure is the median of the rounds' medians; `spread` is svod's slowest round less its fastest; "
+             "`ratio` is the best peer's time over svod's, so above 1 svod is faster. GB/s and GFLOP/s: more is better; us: less is.", "",
              "| " + " | ".join(name for name, _ in shown) + " |", "| --- | --- |" + " ---: |" * (len(shown) - 2)]
     lines += ["| " + " | ".join(content(row) for _, content in shown) + " |" for row in result["rows"]]
     lines += ["", f"**{summary(result)[:1].upper()}{summary(result)[1:]}.**", ""]

@@ -75,7 +75,7 @@ def at(curve: Curve, footprint: int) -> float:
     if place in (0, len(curve)):
         return curve[min(place, len(curve) - 1)][1]
     (b0, v0), (b1, v1) = curve[place - 1 : place + 1]
-    return v0 * (v1 / v0) ** (math.log(footprint / b0) / math.log(b1 / b0))
+    return v0 * math.exp(math.log(v1 / v0) * math.log(footprint / b0) / math.log(b1 / b0))
 
 
 def build(folder: Path) -> Path:

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from rich.console import Console
-
 import machine
+import numpy as np
 import report
 from cases import CASES, Case
 from peers import PEERS
 from process import ROOT, Worker
+from rich.console import Console
 from roofline import Floors
 
 RESULTS = Path(__file__).parent / "results"

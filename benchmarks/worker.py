@@ -3,7 +3,7 @@
 Owns: preparing a case, checking its result, timing it. Must not know other peers.
 Invariant: a case is timed only after its result was found right. Between commands the process blocks in a read and uses no CPU.
 
-A process for each peer: two OpenMP runtimes, two BLAS pools or two LLVMs in one process slow each other down, and a crash costs one peer only.
+A process for each peer: two OpenMP runtimes, two BLAS pools or two LLVMs in one process slow each other down; and a crash costs one peer.
 """
 from __future__ import annotations
 
@@ -14,19 +14,16 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-
 from cases import CASES, check
 from contract import Run, aligned
 from peers import PEERS
+from timing import NEVER_WARM, samples, warm
 
-SAMPLE = 300e-6
-"""Seconds a sample lasts at least: shorter calls are timed several at a time."""
-NEVER_WARM = 1.0
-"""Seconds from which a call is not repeated just to warm up."""
 INNER = 2000
 """Calls in compiled code for the time without Python."""
 
@@ -52,27 +49,18 @@ class Session:
         first = time.perf_counter() - began
         if wrong := check(case, run.out(), np.load(Path(data) / "reference.npy", mmap_mode="r")):
             return {"wrong": wrong}
-        self.run, self.once = run, warm(run, first)
+        self.run, self.once = run, warm(run.call, first)
         return {"first_call_s": first, "once": self.once, "note": run.note, "inner": run.inner is not None}
 
     def measure(self, seconds: float) -> dict[str, Any]:
         """Samples (seconds a call) for `seconds`, at least one; and the CPU seconds that this process used for them."""
         if self.run is None:
             return {"error": "nothing is prepared"}
-        call, samples, clock = self.run.call, [], time.perf_counter
-        batch = range(max(1, int(SAMPLE / self.once)))
-        wall, cpu = clock(), time.process_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         if self.once < NEVER_WARM:
-            call()
-        end = clock() + seconds
-        while True:
-            began = clock()
-            for _ in batch:
-                call()
-            now = clock()
-            samples.append((now - began) / len(batch))
-            if now >= end:
-                return {"samples": samples, "wall": clock() - wall, "cpu": time.process_time() - cpu}
+            self.run.call()
+        taken = samples(self.run.call, self.once, seconds)
+        return {"samples": taken, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
     def inner(self) -> dict[str, Any]:
         """The least seconds of one call inside compiled code."""
@@ -93,23 +81,12 @@ class Session:
         return {"dropped": True}
 
 
-def warm(run: Run, first: float) -> float:
-    """Seconds of a warm call, if the first one took `first`."""
-    best, end = first, time.perf_counter() + min(0.2, 5 * first)
-    while best < NEVER_WARM:
-        began = time.perf_counter()
-        run.call()
-        best = min(best, time.perf_counter() - began)
-        if time.perf_counter() > end:
-            break
-    return best
-
-
 def answer(session: Session, command: dict[str, Any]) -> dict[str, Any]:
     """One command, one answer; whatever a peer raises is its answer."""
-    do = command.pop("do")
+    commands: dict[str, Callable[..., dict[str, Any]]] = {
+        "prepare": session.prepare, "measure": session.measure, "inner": session.inner, "drop": session.drop}
     try:
-        return {"prepare": session.prepare, "measure": session.measure, "inner": session.inner, "drop": session.drop}[do](**command)
+        return commands[command.pop("do")](**command)
     except Exception as e:  # noqa: BLE001 - a peer may raise anything; the harness reports it and goes on
         traceback.print_exc()
         session.drop()

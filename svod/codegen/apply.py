@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from svod.codegen.analysis import pointer
 from svod.codegen.closers import axes, closed_ranges, guard, map_closers, mask_value
 from svod.codegen.group import group_reduction
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
@@ -19,6 +20,7 @@ from svod.ir.bounds import constant, divides
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
+from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
 
 
@@ -132,6 +134,9 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     r, unit = _axis(sink, opt), max(1, opt.amount)
     if any(r in u.src[1:] for u in sink.find(Op.REDUCE)):
         raise ScheduleError(f"{opt}: the axis is reduced", hint="use GROUP for a reduction over the whole kernel")
+    stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in u.src[0].toposort() if e.op is Op.STORE and pointer(e).op is Op.PARAM]
+    if any(r not in free_ranges(e.src[0].src[1]) for e in stores):
+        raise ScheduleError(f"{opt}: its iterations write the same elements", hint="spread an axis along which every store moves")
     start, stop = r.src
     core = core_id(cores)
     share = (((stop - start) + (cores * unit - 1)) // (cores * unit)) * unit

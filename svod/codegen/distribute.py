@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from svod.codegen.closers import effects_of
 from svod.dtype import AddrSpace, PtrDType, dtypes
-from svod.ir.args import AxisKind, BarrierScope, RangeArg
+from svod.ir.args import BarrierScope, RangeArg
 from svod.ir.ops import Op
 from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
@@ -35,19 +35,18 @@ def distribute(sink: UOp) -> UOp:
 
 
 def _owned(effect: UOp, core: UOp) -> UOp:
-    """The effect as it is if its loops are spread over the cores, else done by core 0."""
-    if effect.op is Op.BARRIER or _spread(effect):
+    """The effect as it is if the cores write different parts of it, else done by core 0."""
+    if effect.op is Op.BARRIER or _spread(effect, core):
         return effect
     stop = core.eq(0).where(UOp.const(1, dtypes.index), 0)
     return effect.end(UOp.range(stop, 0).replace(arg=RangeArg(ALONE)))
 
 
-def _spread(effect: UOp) -> bool:
-    if effect.op is Op.END:
-        return any(r.op is Op.RANGE and r.arg.kind is AxisKind.PARALLEL for r in effect.src[1:]) or all(
-            map(_spread, effects_of(effect.src[0]))
-        )
-    return False
+def _spread(effect: UOp, core: UOp) -> bool:
+    """True if where the effect writes depends on the core: its loop over the cores' shares, even one of a single iteration."""
+    if effect.op in (Op.END, Op.GROUP):
+        return all(_spread(e, core) for e in effects_of(effect.src[0] if effect.op is Op.END else effect))
+    return effect.op in (Op.STORE, Op.ATOMIC) and core in effect.src[0].src[1].toposort()
 
 
 def _fenced(dep: UOp, core: UOp) -> UOp:

@@ -40,7 +40,7 @@ class Generator:
     def __init__(self, seed: int) -> None:
         self.random, self.rng = random.Random(seed), np.random.default_rng(seed)
         self.seed = seed
-        self.extents = [self.random.choice((1, 2, 3, 5, 8, 17, 33, 70)) for _ in range(self.random.randint(1, 2))]
+        self.extents = [self.random.choice((1, 2, 3, 5, 8, 17, 33, 64, 70, 128)) for _ in range(self.random.randint(1, 2))]
         self.depth = self.random.choice((1, 3, 16, 40, 65))
         self.vals: dict[str, int | float] = {}
         self.ranges = [UOp.range(self.size(e, f"n{k}"), k) for k, e in enumerate(self.extents)]
@@ -54,7 +54,7 @@ class Generator:
         if self.random.random() < 0.6:
             return extent
         self.vals[name] = extent
-        return UOp.variable(name, 0, self.random.choice((extent, 100, 1 << 20)))
+        return UOp.variable(name, 0, self.random.choice((extent, 200, 1 << 20)))
 
     def grid(self, axis: int) -> Array:
         """The values of a loop variable over all axes."""

@@ -1,15 +1,33 @@
 """Every loop kernel of the case library, and random ones, on the CPU and on the interpreter, against NumPy."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import svod
+from svod.codegen.strategy import TUNING
+from svod.config import CacheSettings
 from svod.testing.kernels import CASES
 from svod.testing.random_kernels import random_case
 
 BLOCK = 100
 RANDOM_KERNELS = 2000
+
+
+@pytest.mark.devices("CPU")
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_case_spread_over_cores(device: svod.Device, name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even the smallest kernel, over more shares than there may be cores; nothing comes from a cache."""
+    monkeypatch.setattr("svod.codegen.strategy.TUNING", replace(TUNING, parallel_work=0))
+    case = CASES[name]()
+    buffers = case.fresh()
+    with svod.override(config=svod.Config(threads=threads), cache=CacheSettings(enabled=False)):
+        program = device.compile(case.ast, name=f"spread{threads}")
+    program.execute(buffers, case.vals)
+    case.check(buffers)
 
 
 @pytest.mark.devices("CPU", "INTERP")
@@ -42,7 +60,9 @@ def check_random(device: svod.Device, seed: int) -> None:
 
 @pytest.mark.devices("CPU")
 @pytest.mark.parametrize("block", range(RANDOM_KERNELS // BLOCK))
-def test_random_kernels(device: svod.Device, block: int) -> None:
+def test_random_kernels(device: svod.Device, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if block % 2:  # every second block spreads even the smallest kernel over the cores
+        monkeypatch.setattr("svod.codegen.strategy.TUNING", replace(TUNING, parallel_work=0))
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         check_random(device, seed)
 

@@ -9,7 +9,9 @@ was fitted.
 """
 from __future__ import annotations
 
-from svod.codegen.math.blocks import F32, F64, at_most, const, fast_two_sum, format_of, horner, with_sign_of
+import math
+
+from svod.codegen.math.blocks import F32, F64, at_most, bits, const, fast_two_sum, format_of, horner, with_sign_of
 from svod.ir.uop import UOp
 
 _ATAN = {
@@ -36,33 +38,63 @@ _LARGE = 2.4375
 def atan(x: UOp) -> UOp:
     """Arc tangent in radians."""
     fmt = format_of(x)
-    a = x.abs()
-    high, low, t = _by_quotient(at_most(a, 2.0**60)) if fmt is F32 else _by_table(a)
+    one = const(x, 1.0)
+    if fmt is F64:
+        high, low, t = _by_table(x.abs(), one)
+    else:
+        a = at_most(x.abs(), 2.0**60)
+        high, low, t = _by_quotient(a, one)
+        # n / d - t = lost / d, where 1 / d is -t if inverted; else it is 0. Its effect on atan t is 1/2 to 3/4 of it where it matters.
+        inverted = one.lt(a)
+        lost = (-t).fma(inverted.where(a, 1.0), inverted.where(-1.0, a))
+        low = (t * -0.6).fma(lost, low)
+    s, rest = _sum(high, low, t)
+    return with_sign_of(s + rest, x)
+
+
+def atan2(y: UOp, x: UOp) -> UOp:
+    """The angle of the point (x, y) in radians, with the signs of zeros and the infinities of C99 (Annex F.10.1.4)."""
+    fmt = format_of(x)
+    a, b = y.abs(), x.abs()
+    wide = b.eq(math.inf)  # then the quotient is 1 for an infinite a, 0 for a finite one, NaN for NaN
+    a, b = wide.where(a.eq(math.inf).where(1.0, a * 0.0), a), (wide | (a + b).eq(0.0)).where(1.0, b)
+    high, low, t = _by_quotient(a, b) if fmt is F32 else _by_table(*_scaled(a, b))
+    s, rest = _sum(high, low, t)
+    half, half_low = _HALF_PI[fmt]
+    p, lost = fast_two_sum(const(x, 2.0 * half), -s)
+    return with_sign_of(bits(x).lt(0).where(p + (lost + (2.0 * half_low - rest)), s + rest), y)
+
+
+def _scaled(a: UOp, b: UOp) -> tuple[UOp, UOp]:
+    """a and b times a power of two, so that sums of them neither overflow nor are subnormal. What underflows is too small to matter."""
+    larger = b.lt(a).where(a, b)
+    factor = const(a, 2.0**900).lt(larger).where(const(a, 2.0**-200), larger.lt(2.0**-900).where(const(a, 2.0**200), 1.0))
+    return a * factor, b * factor
+
+
+def _sum(high: UOp, low: UOp, t: UOp) -> tuple[UOp, UOp]:
+    """high + low + atan t as a rounded sum and the rest."""
     z = t * t
-    rest = (t * z).fma(horner(z, _ATAN[fmt]), low)
     s, lost = fast_two_sum(high, t)
-    return with_sign_of(s + (lost + rest), x)
+    return s, lost + (t * z).fma(horner(z, _ATAN[format_of(t)]), low)
 
 
 def _by_quotient(a: UOp, b: UOp) -> tuple[UOp, UOp, UOp]:
-    """(high, low, t): atan a / b = high + low + atan t, with t = a / b or -b / a, whose rounding is in low if b is 1. a is finite."""
+    """(high, low, t): atan a / b = high + low + atan t, with t = a / b or -b / a."""
     inverted = b.lt(a)
     high, low = _HALF_PI[F32]
-    n, d = inverted.where(-b, a), inverted.where(a, b)
-    t = n / d
-    # n / d - t = lost / d, where 1 / d is -t if inverted; else it is 0. Its effect on atan t is 1/2 to 3/4 of it where it matters.
-    lost = (-t).fma(d, n)
-    return inverted.where(const(a, high), 0.0), (t * -0.6).fma(lost, inverted.where(const(a, low), 0.0)), t
+    t = inverted.where(-b, a) / inverted.where(a, b)
+    return inverted.where(const(a, high), 0.0), inverted.where(const(a, low), 0.0), t
 
 
-def _by_table(a: UOp) -> tuple[UOp, UOp, UOp]:
-    """(high, low, t): atan a = high + low + atan t, |t| <= 7/16."""
+def _by_table(a: UOp, b: UOp) -> tuple[UOp, UOp, UOp]:
+    """(high, low, t): atan a / b = high + low + atan t, |t| <= 7/16."""
     c, high, low = (const(a, 0.0) for _ in range(3))
     for centre, start, first, second in _CENTRES:
-        here = const(a, start).le(a)
+        here = (b * start).le(a)
         c, high, low = here.where(centre, c), here.where(first, high), here.where(second, low)
-    large = const(a, _LARGE).le(a)
-    t = large.where(-1.0, a - c) / large.where(a, a.fma(c, 1.0))
+    large = (b * _LARGE).le(a)
+    t = large.where(-b, b.fma(-c, a)) / large.where(a, a.fma(c, b))
     return large.where(_HALF_PI[F64][0], high), large.where(_HALF_PI[F64][1], low), t
 
 

@@ -165,14 +165,21 @@ class Body:
         """Float sum or product of lanes by halving, so that the order is ours and the same everywhere."""
         v, n, t = self.name(u.src[0]), u.src[0].dtype.lanes, value_type(u.dtype)
         op = "fadd" if u.arg is Op.ADD else "fmul"
+        odd: list[str] = []
         while n > 1:
+            whole = f"<{n} x {t}>"
+            if n % 2:
+                odd.append(self.let(f"extractelement {whole} {v}, i64 {n - 1}"))
             n //= 2
             low = ", ".join(f"i32 {i}" for i in range(n))
             high = ", ".join(f"i32 {i + n}" for i in range(n))
-            a = self.let(f"shufflevector <{2 * n} x {t}> {v}, <{2 * n} x {t}> poison, <{n} x i32> <{low}>")
-            b = self.let(f"shufflevector <{2 * n} x {t}> {v}, <{2 * n} x {t}> poison, <{n} x i32> <{high}>")
+            a = self.let(f"shufflevector {whole} {v}, {whole} poison, <{n} x i32> <{low}>")
+            b = self.let(f"shufflevector {whole} {v}, {whole} poison, <{n} x i32> <{high}>")
             v = self.let(f"{op} <{n} x {t}> {a}, {b}")
-        return self.let(f"extractelement <1 x {t}> {v}, i64 0")
+        total = self.let(f"extractelement <1 x {t}> {v}, i64 0")
+        for lane in odd:
+            total = self.let(f"{op} {t} {total}, {lane}")
+        return total
 
     # ---- control ----------------------------------------------------------------------------------------------
     def range(self, u: UOp) -> None:
@@ -326,7 +333,8 @@ class Body:
     def atomic(self, u: UOp) -> None:
         index, value = u.src
         name = _ATOMICS[u.arg].get(value.dtype.kind.value)
-        if name is None or value.dtype.is_bool or index.src[1].dtype.lanes > 1:
+        bits_only = value.dtype.is_float and value_type(value.dtype).startswith("i") and name != "xchg"  # bf16, fp8
+        if name is None or bits_only or value.dtype.is_bool or index.src[1].dtype.lanes > 1:
             raise UnsupportedError(f"ATOMIC {u.arg.value} of {value.dtype} is not available on the CPU")
         if len(index.src) == 3:
             raise UnsupportedError("a gated ATOMIC is not available on the CPU", hint="gate the value instead: add 0")
@@ -372,8 +380,8 @@ def constant_vector(u: UOp) -> str | None:
 
 _ATOMICS = {
     AtomicKind.ADD: {"int": "add", "uint": "add", "float": "fadd"},
-    AtomicKind.MIN: {"int": "min", "uint": "umin", "float": "fmin"},
-    AtomicKind.MAX: {"int": "max", "uint": "umax", "float": "fmax"},
+    AtomicKind.MIN: {"int": "min", "uint": "umin", "float": "fminimum"},
+    AtomicKind.MAX: {"int": "max", "uint": "umax", "float": "fmaximum"},
     AtomicKind.AND: {"int": "and", "uint": "and"},
     AtomicKind.OR: {"int": "or", "uint": "or"},
     AtomicKind.XOR: {"int": "xor", "uint": "xor"},
