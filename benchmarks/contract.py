@@ -51,7 +51,8 @@ def empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> Array:
     raw = np.empty(size + ALIGNMENT, np.uint8)
     raw.fill(0)
     start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(kind).reshape(shape)
+    out: Array = raw[start : start + size].view(kind).reshape(shape)
+    return out
 
 
 def aligned(array: Array) -> Array:

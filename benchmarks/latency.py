@@ -244,7 +244,7 @@ def probe_symbolic() -> Figures:
 
 
 def probe_hand_off() -> Figures:
-    """What a second core costs: a launch of an empty range on two cores less the same on one; and a Python thread pool's way."""
+    """Two shares on two cores less one share on one: what the second core costs, waiting included; and a Python thread pool's way."""
     from timing import interleaved
 
     import svod
@@ -252,9 +252,10 @@ def probe_hand_off() -> Figures:
 
     if machine.cores() < 2:
         return {}
-    a, b, out = (filled(16) for _ in range(3))
+    n = 1 << 15  # a share: 16 K elements of three arrays, some microseconds in the second-level cache
+    a, b, out = (filled(n) for _ in range(3))
     program = svod.Device("CPU").compile(vector_add(svod.Variable("n", 0, 1 << 24)))
-    slots = (ctypes.c_uint64 * 4)(out.ctypes.data, a.ctypes.data, b.ctypes.data, 0)
+    slots = (ctypes.c_uint64 * 4)(out.ctypes.data, a.ctypes.data, b.ctypes.data, n)
     runner: Any = program._runner
     entry, run = runner.code.address("entry"), pool(machine.cores()).run
     at = ctypes.addressof(slots)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -36,7 +37,7 @@ def compare(row: Result) -> None:
 
 def _tie(a: Result, b: Result) -> bool:
     near = max(a["seconds"], b["seconds"]) <= TIE * min(a["seconds"], b["seconds"])
-    return near and a["low"] <= b["high"] and b["low"] <= a["high"]
+    return bool(near and a["low"] <= b["high"] and b["low"] <= a["high"])
 
 
 def geometric_mean(rows: list[Result]) -> float | None:
@@ -82,7 +83,7 @@ def columns(result: Result) -> list[tuple[str, Callable[[Result], str]]]:
     """Heading and content of every column."""
     peers = [n for n in result["versions"] if n != MINE]
     out: list[tuple[str, Callable[[Result], str]]] = [("case", lambda r: r["name"]), ("unit", lambda r: r["metric"])]
-    out += [(n, lambda r, n=n: cell(r, n)) for n in (*([MINE] if MINE in result["versions"] else []), *peers)]
+    out += [(n, partial(cell, name=n)) for n in (*([MINE] if MINE in result["versions"] else []), *peers)]
     out += [("spread", lambda r: spread(r["peers"][MINE]) if "seconds" in r["peers"].get(MINE, {}) else "–")]
     out += [("best peer", lambda r: r["best_peer"] or "–"), ("ratio", ratio_text)]
     return [*out, ("of floor", of_floor)] if any(r.get("floor_s") for r in result["rows"]) else out

@@ -24,14 +24,13 @@ from peers import PEERS
 from process import ROOT, Worker
 from rich.console import Console
 from roofline import Floors
+from timing import SLOW
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
 FOREIGN = 0.10
 """Share of the CPUs that other processes may take in a measurement; above, it is repeated."""
 TRIES = 3
-SLOW = 1.0
-"""Seconds a call from which a peer gets 2 rounds."""
 
 
 @dataclass
@@ -70,7 +69,7 @@ class Bench:
         for turn in range(self.options.rounds):
             for name in list(rounds):
                 if peers[name]["once"] > SLOW and turn >= 2:
-                    continue
+                    continue  # too slow to matter: two rounds are enough
                 got = self.measure(name)
                 if "samples" in got:
                     rounds[name].append(got)

@@ -11,18 +11,21 @@ from collections.abc import Callable, Mapping
 Call = Callable[[], object]
 SAMPLE = 300e-6
 """Seconds a sample lasts at least: shorter calls are timed several at a time."""
-NEVER_WARM = 1.0
-"""Seconds from which a call is not repeated just to warm up."""
+WARM_CALLS = 50
+"""Calls made before anything is timed, if they take less than 0.2 s."""
+SLOW = 1.0
+"""Seconds a call from which it is not repeated just to warm up."""
 
 
-def warm(call: Call, first: float = 0.1) -> float:
-    """Seconds of a warm call, if the first one took `first`."""
-    best, end = first, time.perf_counter() + min(0.2, 5 * first)
-    while best < NEVER_WARM:
+def warm(call: Call) -> float:
+    """Seconds of a warm call: the best of some. Calls of a second and more are made once."""
+    best, left = float("inf"), 0.2
+    for _ in range(WARM_CALLS):
         began = time.perf_counter()
         call()
-        best = min(best, time.perf_counter() - began)
-        if time.perf_counter() > end:
+        taken = time.perf_counter() - began
+        best, left = min(best, taken), left - taken
+        if left < 0:
             break
     return best
 

@@ -22,7 +22,7 @@ import numpy as np
 from cases import CASES, check
 from contract import Run, aligned
 from peers import PEERS
-from timing import NEVER_WARM, samples, warm
+from timing import SLOW, samples, warm
 
 INNER = 2000
 """Calls in compiled code for the time without Python."""
@@ -49,7 +49,7 @@ class Session:
         first = time.perf_counter() - began
         if wrong := check(case, run.out(), np.load(Path(data) / "reference.npy", mmap_mode="r")):
             return {"wrong": wrong}
-        self.run, self.once = run, warm(run.call, first)
+        self.run, self.once = run, warm(run.call)
         return {"first_call_s": first, "once": self.once, "note": run.note, "inner": run.inner is not None}
 
     def measure(self, seconds: float) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Session:
         if self.run is None:
             return {"error": "nothing is prepared"}
         wall, cpu = time.perf_counter(), time.process_time()
-        if self.once < NEVER_WARM:
+        if self.once < SLOW:
             self.run.call()
         taken = samples(self.run.call, self.once, seconds)
         return {"samples": taken, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}

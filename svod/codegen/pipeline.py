@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from svod.codegen.apply import apply_opts
 from svod.codegen.closers import normalize, reopen, separate_axes
+from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
@@ -22,7 +23,7 @@ from svod.codegen.strategy import default_opts
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
 from svod.dtype import DType
-from svod.errors import ConfigError
+from svod.errors import ConfigError, UnsupportedError
 from svod.ir.args import KernelInfo
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
@@ -53,6 +54,13 @@ Listener = Callable[[Stage, UOp, float], None]
 
 
 def _check_kernel(sink: UOp, ctx: Context) -> UOp:
+    if ctx.config.check - ctx.target.checks:
+        asked = ", ".join(sorted(ctx.config.check - ctx.target.checks))
+        raise UnsupportedError(
+            f"target {ctx.target.name} has no run-time checks for {asked}",
+            at=sink.arg.name,
+            hint="the device INTERP checks the bounds of every access; unset SVOD_CHECK for the others",
+        )
     verify(sink, KERNEL)
     return sink
 
@@ -85,7 +93,9 @@ def _never(dtype: DType) -> bool:
 
 
 def _lower(sink: UOp, ctx: Context) -> UOp:
-    return lower_reductions(sink, fused=ctx.target.computes if ctx.config.contract != "off" and ctx.target.fma else _never)
+    fusing = ctx.config.contract != "off" and ctx.target.fma
+    out = lower_reductions(sink, fused=ctx.target.computes if fusing else _never)
+    return rewrite(out, CONTRACTION) if fusing and ctx.config.contract == "all" else out
 
 
 def reclose(sink: UOp) -> UOp:

@@ -23,10 +23,12 @@ def elements(sink: UOp) -> dict[int, UOp]:
     """Least element count of each buffer slot, as an expression over variables; 0 where nothing is known."""
     need: dict[int, UOp] = {}
     zero = UOp.const(0, dtypes.index)
+    loops = _loops(sink)
     for u in sink.toposort():
         if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (p := pointer(u)).op is not Op.PARAM:
             continue
-        top = _top(u) if len(u.src[0].src) == 2 else None
+        own = free_ranges(u) if u.op is not Op.LOAD else loops[u]
+        top = _top(u, own) if len(u.src[0].src) == 2 else None
         if top is None:
             continue
         old = need.get(p.arg.slot, zero)
@@ -34,10 +36,30 @@ def elements(sink: UOp) -> dict[int, UOp]:
     return need
 
 
-def _top(access: UOp) -> UOp | None:
+def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
+    """For each node the loops that all its users run in: a load in them does not happen if one of them has no iteration."""
+    inside: dict[UOp, frozenset[UOp]] = {}
+    for u in reversed(sink.toposort()):
+        mine = inside.get(u, frozenset())
+        for place, s in enumerate(u.src):
+            if u.op in (Op.STORE, Op.ATOMIC):
+                given = free_ranges(u)
+            elif u.op is Op.REDUCE:  # not those around it: a reduction may be done before a loop that does not run
+                given = free_ranges(u) | frozenset(u.src[1:])
+            else:
+                effect = u.op in (Op.END, Op.GROUP, Op.BARRIER, Op.SINK, Op.RANGE) or (u.op is Op.AFTER and place > 0)
+                given = frozenset() if effect else mine
+            inside[s] = inside[s] & given if s in inside else given
+    return inside
+
+
+def _top(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     """One past the greatest index of an access, 0 if it does not happen; None if the index is not monotone in its ranges."""
     index = access.src[0].src[1]
     happens = UOp.const(True, dtypes.bool)
+    for r in nest_order(loops - free_ranges(index)):
+        if not free_ranges(r.src[0]) | free_ranges(r.src[1]):
+            happens = happens & (r.src[0] < r.src[1])
     while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
         r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
         s = step(index, r)

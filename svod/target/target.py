@@ -57,6 +57,8 @@ class Target:
     ids: bool = False
     """Work items have hardware ids; where they have none, SPECIALs become loops."""
     index_bits: int = 64
+    checks: frozenset[str] = frozenset()
+    """Run-time checks that kernels for this target can contain: bounds, race, overflow."""
     limits: Limits = field(default_factory=Limits)
     caches: Caches = field(default_factory=Caches)
 
@@ -125,6 +127,10 @@ _ROUNDING = frozenset((Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT))
 CPU_NATIVE = ESSENTIAL | _ROUNDING | {Op.ABS, Op.MAX, Op.MIN, Op.MULACC}
 CPU_ARITHMETIC = frozenset((dtypes.bool, *dtypes.INTS, dtypes.f32, dtypes.f64, dtypes.index))
 REFERENCE = Target(
-    "reference", arithmetic=frozenset((*dtypes.ALL, dtypes.index)), storage=frozenset(dtypes.ALL), native=ELEMENTWISE
+    "reference",
+    arithmetic=frozenset((*dtypes.ALL, dtypes.index)),
+    storage=frozenset(dtypes.ALL),
+    native=ELEMENTWISE,
+    checks=frozenset(("bounds",)),
 )
 """Has every op natively in every dtype: the interpreter's target."""

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from svod.codegen.math.bounds import BOUNDS
-from svod.codegen.math.error_function import erf
+from svod.codegen.math.error_function import erf, erfc
 from svod.codegen.math.exponential import exp, exp2, expm1, sigmoid
 from svod.codegen.math.hyperbolic import cosh, sinh, tanh
-from svod.codegen.math.inverse_trigonometric import acos, asin, atan
+from svod.codegen.math.inverse_trigonometric import acos, asin, atan, atan2
 from svod.codegen.math.logarithm import log, log1p, log2, log10
-from svod.codegen.math.power import pow, rsqrt
+from svod.codegen.math.power import cbrt, pow, rsqrt
 from svod.codegen.math.trigonometric import cos, sin, tan
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -48,6 +48,9 @@ FUNCTIONS: Mapping[str, Callable[..., UOp]] = {
     "cosh": cosh,
     "asin": asin,
     "acos": acos,
+    "atan2": atan2,
+    "cbrt": cbrt,
+    "erfc": erfc,
 }
 """Functions without an op of their own, by name."""
 

@@ -44,6 +44,9 @@ class Format:
 F32 = Format(dtypes.f32, dtypes.i32, 23, 127)
 F64 = Format(dtypes.f64, dtypes.i64, 52, 1023)
 _FORMATS = {F32.real: F32, F64.real: F64}
+LOG2_E = 1.4426950408889634
+LN2 = {F32: (0.6931471824645996, -1.904654299957768e-09), F64: (0.6931471805599453, 2.3190468138462996e-17)}
+"""ln 2 as the nearest number of the format and the rest."""
 
 
 def format_of(x: UOp) -> Format:

@@ -33,6 +33,9 @@ _WIDE: Mapping[Op | str, tuple[float, float]] = {
     "cosh": (1.9, 1.7),
     "asin": (1.1, 1.2),
     "acos": (1.1, 1.2),
+    "atan2": (1.6, 1.6),
+    "cbrt": (0.6, 0.6),
+    "erfc": (3.9, 3.9),
 }
 """f32 and f64."""
 

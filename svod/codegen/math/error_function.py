@@ -14,10 +14,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svod.codegen.math.blocks import F32, F64, at_most, format_of, horner, nearest_integer, power_of_two, scale_by_power, two_product, with_sign_of
+from svod.codegen.math.blocks import (
+    F32,
+    F64,
+    LN2,
+    LOG2_E,
+    at_most,
+    format_of,
+    horner,
+    nearest_integer,
+    power_of_two,
+    scale_by_power,
+    two_product,
+    with_sign_of,
+)
 from svod.ir.uop import UOp
-
-LOG2_E = 1.4426950408889634
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,6 @@ class _Table:
     """Q(x) - slope on [0, one]."""
     expm1: tuple[float, ...]
     """(1 - e**-r - r) / r**2 on |r| <= ln 2 / 2."""
-    ln2: tuple[float, float]
     one: float
     """erf rounds to 1 above it."""
     centre: float
@@ -46,7 +56,6 @@ _TABLES = {
         slope=1.128379225730896,
         q=(-5.4071506e-08, 0.6366194, 0.10277776, -0.019152792, -0.00016088107, 0.0016674929, -0.00063308136, 0.00011770721, -9.263375e-06),
         expm1=(-0.49999997, 0.16666545, -0.041667435, 0.008366472, -0.0013870976),
-        ln2=(0.693147182464599609375, -1.904654299957768e-09),
         one=3.93,
         centre=2.0,
         erfc=(0.831762, -0.23850848, 0.0116443895, 0.058138978, -0.028957807, -0.0015041612, 0.004508635, 0.00033880514, -0.00067721296,
@@ -64,7 +73,6 @@ _TABLES = {
         expm1=(-0.5, 0.16666666666666677, -0.04166666666666665, 0.008333333333321591, -0.0013888888888909108, 0.00019841269886136423,
                -2.4801587254336907e-05, 2.755724416999496e-06, -2.7557346291421085e-07, 2.510907713339519e-08,
                -2.0889833808243733e-09),
-        ln2=(0.693147180559945286, 2.3190468138462996e-17),
         one=5.93,
         centre=4.0,
         erfc=(0.7553487931750763, -0.19167733398439013, 0.10399735387056341, -0.03316561881960547, -0.009517900869100834,
@@ -83,10 +91,11 @@ def erf(x: UOp) -> UOp:
     t = _TABLES[fmt]
     a = at_most(x.abs(), t.one)
     y = a.fma(t.slope, a * horner(a, t.q))
+    high, low = LN2[fmt]
     biased, n = nearest_integer(y, -LOG2_E, fmt.bias)
-    r = n.fma(t.ln2[0], y)
+    r = n.fma(high, y)
     if fmt is F64:  # in f32 the rest of ln 2 is too small to matter: |n| <= 25
-        r = n.fma(t.ln2[1], r)
+        r = n.fma(low, r)
     w = (r * r).fma(horner(r, t.expm1), r)
     s = power_of_two(biased, fmt)
     return with_sign_of(s.fma(w, 1.0 - s), x)
@@ -98,8 +107,9 @@ def erfc(x: UOp) -> UOp:
     t = _TABLES[fmt]
     a = at_most(x.abs(), t.zero)
     square, lost = two_product(a, a)
+    high, low = LN2[fmt]
     biased, n = nearest_integer(square, -LOG2_E, 2 * fmt.bias)
-    r = n.fma(t.ln2[1], n.fma(t.ln2[0], square)) + lost
+    r = n.fma(low, n.fma(high, square)) + lost
     e = 1.0 - (r * r).fma(horner(r, t.expm1), r)
     u = (a - t.centre) / (a + t.centre)
     tail = scale_by_power(e * (horner(u, t.erfc) / a.fma(t.slope, 1.0)), biased, fmt)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from svod.codegen.math.blocks import (
     F32,
     F64,
+    LN2,
+    LOG2_E,
     Format,
     at_least,
     at_most,
@@ -27,15 +29,11 @@ from svod.codegen.math.blocks import (
 )
 from svod.ir.uop import UOp
 
-LOG2_E = 1.4426950408889634
-
 
 @dataclass(frozen=True, slots=True)
 class _Table:
     """Constants of one format."""
 
-    ln2: tuple[float, float]
-    """ln 2 as the nearest number of the format and the rest."""
     exp: tuple[float, ...]
     """(e**r - 1 - r) / r**2 on |r| <= ln 2 / 2."""
     expm1: tuple[float, ...]
@@ -52,13 +50,11 @@ class _Table:
 
 _TABLES = {
     F32: _Table(
-        ln2=(0.693147182464599609375, -1.904654299957768e-09),
         exp=(0.49999994, 0.16666521, 0.041668274, 0.008368682, 0.0013820042),
         expm1=(0.49999997, 0.16666546, 0.041667435, 0.008366272, 0.0013870692),
         low=-104.0, high=89.0, low2=-151.0, high2=129.0, one=18.0,
     ),
     F64: _Table(
-        ln2=(0.693147180559945286, 2.3190468138462996e-17),
         exp=(0.5000000000000011, 0.16666666666666452, 0.04166666666652805, 0.008333333333476585, 0.0013888888943998352,
              0.00019841269535999517, 2.4801492795318212e-05, 2.755756530235766e-06, 2.7630346068967435e-07, 2.500564199327009e-08),
         expm1=(0.5, 0.16666666666666677, 0.041666666666666685, 0.00833333333332179, 0.001388888888889368, 0.00019841269885373082,
@@ -81,7 +77,7 @@ def _reduce(x: UOp, fmt: Format, offset: int) -> tuple[UOp, UOp]:
 
     The first multiply-add is exact: both terms are multiples of the last place of ln 2 and nearly cancel.
     """
-    high, low = _TABLES[fmt].ln2
+    high, low = LN2[fmt]
     biased, n = nearest_integer(x, LOG2_E, offset)
     return biased, n.fma(-low, n.fma(-high, x))
 
@@ -120,7 +116,7 @@ def sigmoid(x: UOp) -> UOp:
     """
     fmt = format_of(x)
     t = _TABLES[fmt]
-    high, low = t.ln2
+    high, low = LN2[fmt]
     half = (fmt.bias + 1) // 2
     x = at_least(at_most(x, t.one), t.low)
     biased, n = nearest_integer(x, -LOG2_E, fmt.bias - half)

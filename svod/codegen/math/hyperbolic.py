@@ -10,18 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svod.codegen.math.blocks import F32, F64, at_most, bits, format_of, horner, nearest_integer, power_of_two, with_sign_of
+from svod.codegen.math.blocks import F32, F64, LN2, LOG2_E, at_most, bits, format_of, horner, nearest_integer, power_of_two, with_sign_of
 from svod.ir.uop import UOp
-
-LOG2_E = 1.4426950408889634
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
     """Constants of one format."""
 
-    ln2: tuple[float, float]
-    """ln 2 as the nearest number of the format and the rest."""
     tanh: tuple[float, ...]
     """((1 - e**-2r) / 2 - r) / r**2 on |r| <= ln 2 / 4."""
     sinh: tuple[float, ...]
@@ -36,14 +32,12 @@ class _Table:
 
 _TABLES = {
     F32: _Table(
-        ln2=(0.693147182464599609375, -1.904654299957768e-09),
         tanh=(-0.99999994, 0.6666618, -0.33333948, 0.13386355, -0.044387124),
         sinh=(0.16666667, 0.008333175, 0.00019974068),
         cosh=(0.5, 0.04166646, 0.0013935438),
         one=9.02, high=89.5,
     ),
     F64: _Table(
-        ln2=(0.693147180559945286, 2.3190468138462996e-17),
         tanh=(-1.0, 0.6666666666666671, -0.3333333333333332, 0.13333333333314545, -0.044444444444509144, 0.01269841272712731,
               -0.003174603168555124, 0.000705465450751871, -0.00014109361301207595, 2.5711694984596675e-05, -4.2782379639283165e-06),
         sinh=(0.16666666666666677, 0.008333333333321384, 0.00019841269886822343, 2.7557243443863287e-06, 2.510932420618745e-08),
@@ -63,10 +57,11 @@ def tanh(x: UOp) -> UOp:
     fmt = format_of(x)
     t = _TABLES[fmt]
     a = at_most(x.abs(), t.one)
+    high, low = LN2[fmt]
     biased, n = nearest_integer(a, -2.0 * LOG2_E, fmt.bias + 1)
-    r = n.fma(0.5 * t.ln2[0], a)
+    r = n.fma(0.5 * high, a)
     if fmt is F64:  # in f32 the rest of ln 2 is too small to matter: |n| <= 26
-        r = n.fma(0.5 * t.ln2[1], r)
+        r = n.fma(0.5 * low, r)
     h = (r * r).fma(horner(r, t.tanh), r)
     s = power_of_two(biased, fmt)
     return with_sign_of(s.fma(h, s.fma(-0.5, 1.0)) / (-s).fma(h, s.fma(0.5, 1.0)), x)
@@ -80,8 +75,9 @@ def _parts(x: UOp) -> tuple[UOp, UOp, UOp, UOp]:
     fmt = format_of(x)
     t = _TABLES[fmt]
     a = at_most(x.abs(), t.high)
+    high, low = LN2[fmt]
     biased, n = nearest_integer(a, LOG2_E, fmt.bias - 2)
-    r = n.fma(-t.ln2[1], n.fma(-t.ln2[0], a))
+    r = n.fma(-low, n.fma(-high, a))
     large = power_of_two(biased, fmt)
     quarter = (2 * fmt.bias - 4) << fmt.mantissa  # bits(2**k) + bits(2**(-4 - k))
     small = (quarter - bits(large)).maximum(0).bitcast(fmt.real)

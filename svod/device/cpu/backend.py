@@ -174,7 +174,7 @@ def _load(compiled: CompiledSpec, stored: bytes | None, target: Target) -> tuple
         except CompileError:
             code = None  # not what this machine makes: compile
     if code is None:
-        machine = compile_ir(compiled.src or "")
+        machine = compile_ir(compiled.src or "", level=settings().config.opt_level)
         code = load_object(machine, SYMBOLS)
     return Program(compiled, CPURunner(compiled, code, target), target.limits), machine
 
