@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import importlib.util
 import json
 import statistics
 import sys
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 import machine
 import numpy as np
+import plot
 import report
 from cases import CASES, Case
 from peers import PEERS
@@ -187,6 +189,15 @@ def command(o: argparse.Namespace) -> str:
     return f"python benchmarks/run.py --cases '{o.cases}' --peers {o.peers} --threads {o.threads} --rounds {o.rounds} --scale {o.scale}"
 
 
+def write(result: dict[str, Any], path: Path) -> None:
+    """The record, a page, and (with matplotlib) a picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(report.markdown(result), encoding="utf-8")
+    if importlib.util.find_spec("matplotlib"):
+        plot.draw(result, path.with_suffix(".svg"))
+
+
 def main() -> int:
     """Exit status 1 if a peer's result was wrong or its process died, 2 if there was nothing to run."""
     sys.path.insert(1, str(ROOT))  # the svod that is measured is the one beside this folder, as in the workers
@@ -198,10 +209,8 @@ def main() -> int:
         return 2
     report.show(result, console)
     if (path := destination(o)) is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        path.with_suffix(".md").write_text(report.markdown(result), encoding="utf-8")
-        console.print(f"written: {path} and {path.with_suffix('.md')}", markup=False, highlight=False)
+        write(result, path)
+        console.print(f"written: {path}, and pages beside it", markup=False, highlight=False)
     return 1 if any("wrong" in p or "error" in p for r in result["rows"] for p in r["peers"].values()) else 0
 
 

@@ -3,6 +3,7 @@
 Owns: the questions a strategy asks of a graph. Must not know targets or Opts.
 Invariant: every answer is safe: "unknown" is never reported as "disjoint", "injective" or "contiguous".
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -3,13 +3,14 @@
 Owns: the meaning of each Opt on loop kernels. Must not know targets or strategies.
 Invariant: an Opt never changes what the kernel computes, up to the order of a float reduction.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from svod.codegen.analysis import pointer
-from svod.codegen.closers import axes, closed_ranges, guard, map_closers, mask_value
+from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value
 from svod.codegen.group import group_reduction
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
 from svod.codegen.stage import stage_operand
@@ -22,7 +23,6 @@ from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
-
 
 MAX_COPIES = 64
 """Lanes of one vector value, or copies of one body: more is a mistake (64 bytes fill the widest register there is)."""
@@ -77,10 +77,12 @@ def _split(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 def _replace_range(sink: UOp, r: UOp, at: UOp, new: tuple[UOp, ...], valid: UOp | None = None) -> UOp:
     """`r` becomes `at` over the ranges `new`, in every closer; `valid` guards what happens beyond the end."""
+
     def change(u: UOp) -> UOp:
         if r not in closed_ranges(u):
             return u
         return _substituted(u, r, at, new, valid)
+
     return map_closers(sink, change)
 
 
@@ -100,6 +102,7 @@ def _peel(sink: UOp, r: UOp, main: tuple[UOp, tuple[UOp, ...]], tail: tuple[UOp,
             return u
         a, b = _substituted(u, r, *main), _substituted(u, r, *tail)
         return UOp(u.arg, (a, b)) if u.op is Op.REDUCE else UOp.group(a, b)
+
     return map_closers(sink, change)
 
 
@@ -127,6 +130,7 @@ def _merge(sink: UOp, opt: Opt, cores: int) -> UOp:
         table = {a: m // size, b: m % size}
         rest = tuple(x for x in u.src[1:] if x is not a and x is not b)
         return u.replace(src=(u.src[0].substitute(table), *rest, m))
+
     return map_closers(sink, change)
 
 
@@ -134,7 +138,7 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     r, unit = _axis(sink, opt), max(1, opt.amount)
     if any(r in u.src[1:] for u in sink.find(Op.REDUCE)):
         raise ScheduleError(f"{opt}: the axis is reduced", hint="use GROUP for a reduction over the whole kernel")
-    stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in u.src[0].toposort() if e.op is Op.STORE and pointer(e).op is Op.PARAM]
+    stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in _stores(u.src[0], r) if pointer(e).op is Op.PARAM]
     if any(r not in free_ranges(e.src[0].src[1]) for e in stores):
         raise ScheduleError(f"{opt}: its iterations write the same elements", hint="spread an axis along which every store moves")
     start, stop = r.src
@@ -147,14 +151,22 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     return _replace_range(sink, r, new, (new,))
 
 
+def _stores(body: UOp, r: UOp) -> list[UOp]:
+    """The stores that the loop over `r` around `body` does; not those it waits for, which are done before it."""
+    nested = [x for e in effects_of(body) for x in (_stores(e.src[0], r) if e.op is Op.END else [e])]
+    return [*(e for e in nested if e.op is Op.STORE), *(e for e in body.find(Op.STORE) if r in free_ranges(e))]
+
+
 def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
     def mark(sink: UOp, opt: Opt, cores: int) -> UOp:
         r = _axis(sink, opt)
         if constant(r.src[0]) != 0 or (extent := constant(r.src[1])) is None:
             raise ScheduleError(f"{opt}: the extent of the axis is not a constant", hint="SPLIT it first and mark the inner axis")
         if extent > MAX_COPIES:
-            raise ScheduleError(f"{opt}: {extent} lanes or copies would make code of that size", hint=f"SPLIT it first: at most {MAX_COPIES} are taken")
+            hint = f"SPLIT it first: at most {MAX_COPIES} are taken"
+            raise ScheduleError(f"{opt}: {extent} lanes or copies would make code of that size", hint=hint)
         return sink.substitute({r: r.replace(arg=replace(r.arg, kind=kind))})
+
     return mark
 
 
@@ -180,7 +192,15 @@ def _mma(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 
 _APPLY: dict[OptKind, Callable[[UOp, Opt, int], UOp]] = {
-    OptKind.SPLIT: _split, OptKind.SWAP: _swap, OptKind.MERGE: _merge, OptKind.PARALLEL: _parallel, OptKind.GROUP: _group,
-    OptKind.VECTOR: _mark(AxisKind.VECTOR), OptKind.UNROLL: _mark(AxisKind.UNROLL), OptKind.INTERLEAVE: _mark(AxisKind.INTERLEAVE),
-    OptKind.PAD: _pad, OptKind.STAGE: _stage, OptKind.MMA: _mma,
+    OptKind.SPLIT: _split,
+    OptKind.SWAP: _swap,
+    OptKind.MERGE: _merge,
+    OptKind.PARALLEL: _parallel,
+    OptKind.GROUP: _group,
+    OptKind.VECTOR: _mark(AxisKind.VECTOR),
+    OptKind.UNROLL: _mark(AxisKind.UNROLL),
+    OptKind.INTERLEAVE: _mark(AxisKind.INTERLEAVE),
+    OptKind.PAD: _pad,
+    OptKind.STAGE: _stage,
+    OptKind.MMA: _mma,
 }

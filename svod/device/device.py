@@ -70,7 +70,7 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use cached machine code and gives back what to cache."""
+    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use cached code and gives back what to cache."""
 
     name: str
     target: Target

@@ -1,4 +1,5 @@
 """Reductions become accumulators."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -65,7 +66,9 @@ def test_an_accumulator_starts_at_the_identity() -> None:
     wanted = {Op.ADD: 0, Op.MUL: 1, Op.MAX: -(1 << 31), Op.MIN: (1 << 31) - 1, Op.AND: -1, Op.OR: 0, Op.XOR: 0}
     for op, value in wanted.items():
         out = np.full(1, 77, np.int32)
-        svod.Device("CPU").compile(UOp.sink(p(0, "out", dtypes.i32)[0].store(x.reduce(op, i)), name="nothing"))(out, np.zeros(0, np.int32), n=0)
+        svod.Device("CPU").compile(UOp.sink(p(0, "out", dtypes.i32)[0].store(x.reduce(op, i)), name="nothing"))(
+            out, np.zeros(0, np.int32), n=0
+        )
         assert out[0] == value, op
 
 

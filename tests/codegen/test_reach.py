@@ -1,0 +1,137 @@
+"""What a launch needs of its arguments: elements of each buffer, work, and which buffers may be the same."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import svod
+from svod import UOp, dtypes
+from svod.codegen.reach import NS_PER_OP, aliases, elements, work
+from svod.device.evaluation import compile_exprs
+from svod.errors import ArgumentError
+from svod.ir.ops import Op
+from svod.testing.kernels import CASES, axes, p
+
+N = UOp.variable("n", 0, 1000)
+M = UOp.variable("m", 0, 1000)
+
+
+def values(exprs: list[UOp], n: int, m: int = 0) -> tuple[int, ...]:
+    return compile_exprs(exprs, (N, M), "test")((n, m))
+
+
+def needed(ast: UOp, n: int = 0, m: int = 0) -> dict[int, int]:
+    """Elements of each buffer for values of the variables."""
+    found = elements(ast)
+    return dict(zip(found, values(list(found.values()), n, m), strict=True))
+
+
+def flat(index: Callable[[UOp], UOp | int], stop: UOp | int = N) -> UOp:
+    """out[i] = a[index(i)]."""
+    (i,) = axes(stop)
+    return UOp.sink(p(0, "out")[i].store(p(1, "a")[index(i)].load()))
+
+
+@pytest.mark.parametrize(
+    ("index", "want"),
+    [
+        (lambda i: i, {0: (0, 0), 1: (1, 1), 10: (10, 10)}),
+        (lambda i: i + 3, {0: (0, 0), 1: (1, 4), 10: (10, 13)}),
+        (lambda i: i * 4, {0: (0, 0), 1: (1, 1), 10: (10, 37)}),
+        (lambda i: i // 4, {0: (0, 0), 1: (1, 0), 10: (10, 0)}),  # not seen to be monotone: asks for nothing
+        (lambda i: i * -1 + (N - 1), {0: (0, 0), 1: (1, 1), 10: (10, 10)}),
+        (lambda i: i * -2 + 50, {0: (0, 0), 1: (1, 51), 10: (10, 51)}),
+        (lambda i: 7, {0: (0, 0), 1: (1, 8), 10: (10, 8)}),
+        (lambda i: i + M, {0: (0, 0), 1: (1, 6), 10: (10, 15)}),
+    ],
+    ids=["plain", "offset", "strided", "divided", "reversed", "reversed-strided", "uniform", "variable"],
+)
+def test_elements(index: Callable[[UOp], UOp | int], want: dict[int, tuple[int, int]]) -> None:
+    found = {n: needed(flat(index), n, 5) for n in want}
+    assert {n: (e[0], e.get(1, 0)) for n, e in found.items()} == want
+
+
+def test_a_load_in_a_loop_that_does_not_run_needs_nothing() -> None:
+    (i,) = axes(N)
+    product = UOp.sink(p(0, "out")[0].store((p(1, "a")[5].load() * p(2, "b")[i].load()).sum(i)))
+    assert (needed(product, 0), needed(product, 3)) == ({0: 1, 1: 0, 2: 0}, {0: 1, 1: 6, 2: 3})
+
+
+def test_a_load_used_in_two_loops_needs_its_element_if_either_runs() -> None:
+    i, j = axes(N, M)
+    x = p(2, "a")[0].load()
+    both = UOp.sink(p(0, "x")[i].store(x + i.cast(dtypes.f32)), p(1, "y")[j].store(x + j.cast(dtypes.f32)))
+    assert [needed(both, n, m)[2] for n, m in ((1, 0), (0, 1), (1, 1))] == [1, 1, 1]
+
+
+def test_matmul_needs_its_three_matrices() -> None:
+    i, j, q = axes(N, M, 4)
+    ast = UOp.sink(p(0, "out")[i * M + j].store((p(1, "a")[i * 4 + q].load() * p(2, "b")[q * M + j].load()).sum(q)))
+    assert needed(ast, 3, 5) == {0: 15, 1: 12, 2: 20}
+    assert needed(ast, 0, 5)[0] == needed(ast, 3, 0)[0] == 0
+
+
+def test_what_is_guarded_gathered_or_not_monotone_is_not_asked_for() -> None:
+    (i,) = axes(N)
+    gated = UOp.sink(p(0, "out")[i].store(p(1, "a").index(i * 100, i < 3).load(0.0)))
+    gathered = flat(lambda i: p(2, "at", dtypes.i32)[i].load())
+    folded = flat(lambda i: (i - 5) * (i - 5))
+    assert 1 not in needed(gated, 9)
+    assert 1 not in needed(gathered, 9)
+    assert needed(gathered, 9)[2] == 9
+    assert needed(folded, 9).get(1, 0) == 0
+    assert needed(flat(lambda i: i % 7), 9).get(1, 0) <= 7
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n != "far_offsets"])
+def test_no_case_is_asked_for_more_than_it_has(name: str) -> None:
+    case = CASES[name]()
+    found = elements(case.ast)
+    variables = list({v for v in case.ast.find(Op.DEFINE_VAR)})
+    given = compile_exprs(list(found.values()), variables, name)([case.vals[v.arg.name] for v in variables])  # type: ignore[misc]
+    assert all(need <= case.buffers[slot].size for slot, need in zip(found, given, strict=True))
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_launch_of_nothing_takes_empty_buffers(device: svod.Device) -> None:
+    program = device.compile(flat(lambda i: 0))
+    program(np.zeros(0, np.float32), np.zeros(0, np.float32), n=0)
+    with pytest.raises(ArgumentError, match="needs at least 1 element"):
+        program(np.zeros(1, np.float32), np.zeros(0, np.float32), n=1)
+
+
+# ---- work ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_work_counts_the_iterations_of_stores_and_reductions() -> None:
+    i, j = axes(N, M)
+    copy = UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load()))
+    rows = UOp.sink(p(0, "out")[i].store(p(1, "a")[i * M + j].load().sum(j)))
+    assert values([work(copy)], 64) == (64 * 4 // NS_PER_OP,)
+    assert values([work(rows)], 10, 20) == ((10 * 20 + 10) * 4 // NS_PER_OP,)
+    assert values([work(rows)], 0, 20) == values([work(copy)], 0) == (0,)
+
+
+def test_work_of_a_triangle_is_that_of_its_square() -> None:
+    i = UOp.range(N, 0)
+    k = UOp.range(i + 1, 1)
+    ast = UOp.sink(p(0, "out")[i].store(p(1, "a")[k].load().sum(k)))
+    assert values([work(ast)], 8) == ((8 * 9 + 8) * 4 // NS_PER_OP,)
+
+
+# ---- aliases ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_buffers_that_are_touched_at_one_index_may_be_the_same() -> None:
+    i, j = axes(8, 8)
+    a, b, out = p(1, "a"), p(2, "b"), p(0, "out")
+    together = UOp.sink(out[i].store(a[i].load() + b[i].load()))
+    shifted = UOp.sink(out[i].store(a[i].load() + b[i + 1].load()))
+    turned = UOp.sink(out[i * 8 + j].store(a[j * 8 + i].load()))
+    twice = UOp.sink(out[i].store(a[i].load() + a[i + 1].load()))
+    narrow = UOp.sink(out[i].store(p(1, "a", dtypes.f16)[i].load().cast(dtypes.f32)))
+    assert aliases(together) == {0: {1, 2}, 1: {0, 2}, 2: {0, 1}}
+    assert aliases(shifted) == {0: {1}, 1: {0}, 2: set()}
+    assert aliases(turned) == aliases(twice) == aliases(narrow) == {0: set(), 1: set()}

@@ -1,0 +1,109 @@
+"""The Opts the default strategy chooses, as golden text: a change of them is a decision, and is seen."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from svod import Config, DType, Opt, OptKind, UOp, dtypes
+from svod.codegen.pipeline import Context, lower
+from svod.codegen.strategy import default_opts
+from svod.target import REFERENCE, Target
+from svod.testing.kernels import CASES, axes, p
+
+Lower = Callable[..., UOp]
+N = UOp.variable("n", 0, 1 << 30)
+
+
+def add(n: UOp | int) -> UOp:
+    (i,) = axes(n)
+    return UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + p(2, "b")[i].load()), name="add")
+
+
+def matmul(m: UOp | int, n: UOp | int, k: UOp | int) -> UOp:
+    i, j, q = axes(m, n, k)
+    return UOp.sink(p(0, "out")[i * n + j].store((p(1, "a")[i * k + q].load() * p(2, "b")[q * n + j].load()).sum(q)), name="matmul")
+
+
+def transpose(m: int, n: int) -> UOp:
+    i, j = axes(m, n)
+    return UOp.sink(p(0, "out")[j * m + i].store(p(1, "a")[i * n + j].load()), name="transpose")
+
+
+def gemv(m: int, n: int) -> UOp:
+    i, j = axes(m, n)
+    return UOp.sink(p(0, "out")[i].store((p(1, "a")[i * n + j].load() * p(2, "x")[j].load()).sum(j)), name="gemv")
+
+
+def total(n: UOp | int) -> UOp:
+    (i,) = axes(n)
+    return UOp.sink(p(0, "out")[0].store(p(1, "a")[i].load().sum(i)), name="total")
+
+
+def softmax(m: int, n: int) -> UOp:
+    i, j, k, q = axes(m, n, n, n)
+    x = p(1, "a")
+    top = x[i * n + j].load().max(j)
+    s = (x[i * n + k].load() - top).exp().sum(k)
+    return UOp.sink(p(0, "out")[i * n + q].store((x[i * n + q].load() - top).exp() / s), name="softmax")
+
+
+KERNELS = {
+    "add of 1": add(1), "add of 5": add(5), "add of 100": add(100), "add of 2**20": add(1 << 20), "add of n": add(N),
+    "matmul 1x1x1": matmul(1, 1, 1), "matmul 7x35x11": matmul(7, 35, 11), "matmul 64x64x64": matmul(64, 64, 64),
+    "matmul 512x512x512": matmul(512, 512, 512), "matmul of n": matmul(N, 256, 256),
+    "softmax 4x10": softmax(4, 10), "softmax 1024x1024": softmax(1024, 1024),
+    "sum of 100": total(100), "sum of 2**20": total(1 << 20), "sum of n": total(N),
+    "gemv 8x8": gemv(8, 8), "gemv 1024x1024": gemv(1024, 1024),
+    "transpose 8x8": transpose(8, 8), "transpose 1024x1024": transpose(1024, 1024),
+}
+SERIAL = ("prefix_sum", "recurrence_in_place", "histogram_atomic", "scratch_buffer")
+
+
+def chosen(sink: UOp) -> tuple[Opt, ...]:
+    opts = sink.arg.opts
+    assert isinstance(opts, tuple)
+    return opts
+
+
+def test_default_schedules(lower_to: Lower, golden: Callable[[str, str], None]) -> None:
+    lines = [f"{name}:\n" + "".join(f"    {o}\n" for o in chosen(lower_to(ast, "choose-schedule"))) for name, ast in KERNELS.items()]
+    golden("".join(lines), "codegen/default-opts.txt")
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_choice_could_have_been_written_by_hand(lower_to: Lower, name: str) -> None:
+    ast = KERNELS[name]
+    by_hand = [str(o) for o in chosen(lower_to(ast, "choose-schedule"))]
+    assert lower_to(ast, "linearize", by_hand) is lower_to(ast, "linearize")
+
+
+@pytest.mark.parametrize("name", SERIAL)
+def test_a_kernel_whose_order_matters_runs_as_it_is_written(lower_to: Lower, name: str) -> None:
+    assert chosen(lower_to(CASES[name]().ast, "choose-schedule")) == ()
+
+
+def test_a_schedule_of_the_kernel_is_kept(lower_to: Lower) -> None:
+    assert [str(o) for o in chosen(lower_to(add(64), "choose-schedule", ["SPLIT(0 by 4)"]))] == ["SPLIT(0 by 4)"]
+
+
+def test_a_target_without_vectors_and_cores_needs_none() -> None:
+    assert default_opts(add(1 << 20), REFERENCE) == ()
+
+
+@pytest.mark.parametrize("bits", [128, 256, 512])
+@pytest.mark.parametrize("dtype", [dtypes.u8, dtypes.f32, dtypes.f64], ids=str)
+def test_lanes_fill_a_register_of_the_target(cpu4: Target, bits: int, dtype: DType) -> None:
+    (i,) = axes(1 << 16)
+    ast = UOp.sink(p(0, "out", dtype)[i].store(p(1, "a", dtype)[i].load()), name="copy")
+    opts = chosen(lower(ast, Context(replace(cpu4, vector_bits=bits), Config(threads=2)), stop_after="choose-schedule"))
+    vector = next(o.axis for o in opts if o.kind is OptKind.VECTOR)
+    assert [o.amount for o in opts if o.kind is OptKind.SPLIT and (*o.axis, 1) == vector] == [bits // dtype.bits]
+
+
+@pytest.mark.parametrize(("cores", "spread"), [(1, False), (2, True)])
+def test_large_kernels_go_to_the_cores_there_are(cpu4: Target, cores: int, spread: bool) -> None:
+    for ast in (KERNELS["add of 2**20"], KERNELS["sum of 2**20"], KERNELS["gemv 1024x1024"]):
+        opts = chosen(lower(ast, Context(replace(cpu4, cores=cores), Config(threads=cores)), stop_after="choose-schedule"))
+        assert any(o.kind in (OptKind.PARALLEL, OptKind.GROUP) for o in opts) is spread
