@@ -49,11 +49,14 @@ PASS(triad_stream, stream, at(b + k) * 3.0f + at(c + k))
 static volatile float sink;
 static void read_(float *a, const float *b, const float *c, long n) {
   (void)b, (void)c;
-  f32v s[8] = {0};
-  for (long i = 0; i + 8 * LANES <= n; i += 8 * LANES)
-    for (int j = 0; j < 8; j++) s[j] += at(a + i + j * LANES);
-  for (int j = 1; j < 8; j++) s[0] += s[j];
-  sink = s[0][0];
+  f32v s = {0}, t = s, u = s, v = s, w = s, x = s, y = s, z = s;  // not an array: gcc keeps that in memory
+  for (long i = 0; i + 8 * LANES <= n; i += 8 * LANES) {
+    const float *p = a + i;
+    s += at(p), t += at(p + LANES), u += at(p + 2 * LANES), v += at(p + 3 * LANES);
+    w += at(p + 4 * LANES), x += at(p + 5 * LANES), y += at(p + 6 * LANES), z += at(p + 7 * LANES);
+  }
+  s += t + u + v + w + x + y + z;
+  sink = s[0];
 }
 typedef void pass(float *, const float *, const float *, long);
 

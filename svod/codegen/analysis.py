@@ -62,7 +62,7 @@ def step(index: UOp, r: UOp) -> UOp | None:
 
 
 def _slope(u: UOp, r: UOp) -> UOp | None:
-    """What `u` gains when `r` advances by one, by the rules for sums and products; None if that depends on `r`, or other ops are between."""
+    """What `u` gains when `r` advances by one, by the rules for sums and products; None if that depends on `r` or other ops."""
     if u is r:
         return u.const(1, u.dtype)
     if r not in free_ranges(u):

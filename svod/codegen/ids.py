@@ -25,3 +25,6 @@ def loops_for_ids(sink: UOp) -> UOp:
     return sink.substitute(table) if table else sink
 
 
+def variables_for_binds(sink: UOp) -> UOp:
+    """A BIND inside a kernel stands for its variable: the value comes with each launch."""
+    return sink.substitute({u: u.src[0] for u in sink.find(Op.BIND)})

@@ -16,7 +16,7 @@ from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
-from svod.codegen.ids import loops_for_ids
+from svod.codegen.ids import loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
 from svod.codegen.strategy import default_opts
@@ -62,7 +62,7 @@ def _check_kernel(sink: UOp, ctx: Context) -> UOp:
             hint="the device INTERP checks the bounds of every access; unset SVOD_CHECK for the others",
         )
     verify(sink, KERNEL)
-    return sink
+    return variables_for_binds(sink)
 
 
 def _simplify(sink: UOp, ctx: Context) -> UOp:

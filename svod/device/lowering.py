@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from svod.codegen.ids import variables_for_binds
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
 from svod.config import Config, settings
+from svod.device.watch import stage_listener
 from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -33,7 +35,8 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     if ast.op is Op.LINEAR:
         meta = describe(ast)
         return Lowered(ast, meta, (zero,) * len(meta.buffers), zero, ())
-    linear = lower(ast, Context(target, config or settings().config), listen=listen)
+    ast = variables_for_binds(ast)
+    linear = lower(ast, Context(target, config or settings().config), listen=listen or stage_listener(ast.arg.name or "kernel"))
     run = describe(linear)
     # the arguments are those of the kernel as written: one that simplification removed is still passed
     meta = replace(describe(ast), global_size=run.global_size, local_size=run.local_size)

@@ -89,7 +89,7 @@ def test_what_is_guarded_gathered_or_not_monotone_is_not_asked_for() -> None:
 def test_no_case_is_asked_for_more_than_it_has(name: str) -> None:
     case = CASES[name]()
     found = elements(case.ast)
-    variables = list({v for v in case.ast.find(Op.DEFINE_VAR)})
+    variables = list(case.ast.find(Op.DEFINE_VAR))
     given = compile_exprs(list(found.values()), variables, name)([case.vals[v.arg.name] for v in variables])  # type: ignore[misc]
     assert all(need <= case.buffers[slot].size for slot, need in zip(found, given, strict=True))
 

@@ -33,8 +33,8 @@ def steps(root: UOp) -> set[int | None]:
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
 def test_the_network_transposes_a_block(n: int) -> None:
     block = np.arange(n * n).reshape(n, n)
-    rows = [UOp.param(k, dtypes.f32)[UOp(Op.RAMP, (UOp.const(0, dtypes.index), UOp.const(1, dtypes.index)), None, dtypes.index.vec(n))].load()
-            for k in range(n)]
+    at = UOp(Op.RAMP, (UOp.const(0, dtypes.index), UOp.const(1, dtypes.index)), None, dtypes.index.vec(n))
+    rows = [UOp.param(k, dtypes.f32)[at].load() for k in range(n)]
     known = dict(zip(rows, block, strict=True))
 
     def value(u: UOp) -> np.ndarray:
@@ -52,8 +52,7 @@ def test_the_network_transposes_a_block(n: int) -> None:
 def test_the_default_schedule_leaves_no_gathers(lower_to: Lower, m: int, n: int) -> None:
     before, after = (lower_to(transpose(m, n), stage) for stage in ("simplify-expanded", "transpose-blocks"))
     assert steps(before) - {1}, "there was something to transpose"
-    blocks = [u for u in after.find(Op.SHUFFLE)]
-    assert blocks
+    assert list(after.find(Op.SHUFFLE))
     unguarded = {constant(u.src[0].src[1].src[1]) for u in after.find(Op.LOAD)
                  if u.dtype.lanes > 1 and len(u.src) == 1 and u.src[0].src[1].op is Op.RAMP}
     if m % 16 == n % 16 == 0:

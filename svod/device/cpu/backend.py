@@ -28,6 +28,7 @@ from svod.device.launch import LaunchDims
 from svod.device.lowering import lowered
 from svod.device.program import Program
 from svod.device.specs import CompiledSpec, LaunchNeeds, ProgramSpec
+from svod.device.watch import show_source
 from svod.dtype import DType, dtypes
 from svod.dtype.convert import encode
 from svod.errors import CompileError, LaunchError
@@ -58,6 +59,7 @@ class CPURenderer:
         rules = rules_for(target)
         native = [rewrite(rewrite(e, SIMPLIFY), rules) for e in (*low.reach, low.work)]
         text = render_module(low.linear, low.meta, called, target.vector_bits, native)
+        show_source(called, text.text, "ll")
         needs = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes)
         return ProgramSpec(called, text.text, "CPU", ast, low.meta, needs, low.reach, low.work, low.aliases)
 
