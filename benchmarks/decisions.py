@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,10 @@ def vectors() -> None:
         want = out.copy()
         by_llvm()
         np.testing.assert_allclose(out, want, rtol=1e-3, atol=1e-3)
-        show(f"002 {name}", ("explicit", "scalar, O3"), least([lambda p=program, b=buffers: p.execute(b), by_llvm]))
+        show(f"002 {name}", ("explicit", "scalar, O3"), least([partial(program.execute, buffers), by_llvm]))
+    source = compiled(cases["gelu"]).source
     for passes in (SHORT, ("O3",)):
-        show("002 compile gelu", ("+".join(passes),), least([lambda p=passes, s=compiled(cases["gelu"]).source: compile_ir(s, passes=p)]), "ms")
+        show("002 compile gelu", ("+".join(passes),), least([partial(compile_ir, source, passes=passes)]), "ms")
 
 
 def scalar_by_llvm(ast: UOp, buffers: Sequence[Array]) -> Run:
@@ -126,8 +128,8 @@ def reductions() -> None:
     show("003 dot 2048", list(programs), [t / REPEAT for t in times], "ns")
     v, big = A[j].load(), arrays(1 << 20)[0]
     total, top = OUT[0].store(v.sum(j)), OUT[1].store(v.max(j))
-    runs = [lambda p=compiled(UOp.sink(*s, name="stats")): p.execute([out, big]) for s in ((total, top), (total,), (top,))]
-    show("003 1 M elements", ("sum and max", "sum", "max"), least(runs))
+    stats = [compiled(UOp.sink(*stores, name="stats")) for stores in ((total, top), (total,), (top,))]
+    show("003 1 M elements", ("sum and max", "sum", "max"), least([partial(p.execute, [out, big]) for p in stats]))
 
 
 def tails() -> None:
@@ -160,7 +162,7 @@ def phases() -> None:
     for size in (1000, 1 << 20, 1 << 24):
         out, a = arrays(1, size)
         repeat = REPEAT if size == 1000 else 1
-        runs = [many(direct(p), out, a, size) if repeat > 1 else (lambda p=p, o=out, a=a, n=size: p.execute([o, a], [n])) for p in programs]
+        runs = [many(direct(p), out, a, size) if repeat > 1 else partial(direct(p), out, a, size) for p in programs]
         show(f"005 sum {size}", ("1 phase, 1 core", "2 phases, 2 cores"), [t / repeat for t in least(runs)])
 
 
@@ -185,7 +187,8 @@ def object_cache() -> None:
         here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         env = os.environ | {"SVOD_CACHE_DIR": folder, "PYTHONPATH": here}
         for state in ("empty cache", "full cache", "full cache"):
-            print(f"006 {state:20}", subprocess.run([sys.executable, "-c", COLD], env=env, capture_output=True, text=True, check=True).stdout)
+            told = subprocess.run([sys.executable, "-c", COLD], env=env, capture_output=True, text=True, check=True).stdout
+            print(f"006 {state:20}", told)
 
 
 def launches() -> None:
@@ -211,7 +214,7 @@ def divisions() -> None:
     a, b = (np.random.default_rng(k).integers(1, 1000, 4096).astype(np.int32) for k in range(2))
     out = np.zeros_like(a)
     programs = {name: compiled(kernel(v, i, X)) for name, v in values.items()}
-    runs = [lambda p=p: p.execute([out, a, b][:len(p.compiled.globals)]) for p in programs.values()]
+    runs = [partial(p.execute, [out, a, b][:len(p.compiled.globals)]) for p in programs.values()]
     show("008 one element", list(programs), [t / 4096 for t in least(runs)], "ns")
 
 
@@ -222,11 +225,12 @@ def tiles() -> None:
         i, j, k = UOp.range(n, 0), UOp.range(n, 1), UOp.range(n, 2)
         product = kernel((A[i * n + k].load() * B[k * n + j].load()).sum(k), i * n + j)
         out, a, b = (m.reshape(n, n) for m in arrays(n * n, n * n, n * n))
-        programs = {"lanes": compiled(product, "SPLIT(1 by 16), VECTOR(1.1)"), "tile": compiled(product, tile), "default": compiled(product)}
+        schedules = {"lanes": "SPLIT(1 by 16), VECTOR(1.1)", "tile": tile, "default": None}
+        programs = {name: compiled(product, opts) for name, opts in schedules.items()}
         for p in programs.values():
             p.execute([out, a, b])
             np.testing.assert_allclose(out, a @ b, rtol=1e-3, atol=1e-2)
-        times = least([lambda p=p, o=out, a=a, b=b: p.execute([o, a, b]) for p in programs.values()])
+        times = least([partial(p.execute, [out, a, b]) for p in programs.values()])
         print(f"009 matmul {n:<14}", ", ".join(f"{name} {2 * n**3 / t / 1e9:.0f}" for name, t in zip(programs, times, strict=True)))
 
 

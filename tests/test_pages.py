@@ -1,6 +1,7 @@
 """Pages whose Python runs print what they show."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,19 @@ def test_every_block_of_python_is_read(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
     assert page.count("```python\n") == len(blocks(page)) > 1
     assert page.count("\n```") % 2 == 0
+
+
+def test_the_index_names_every_page_once() -> None:
+    listed = re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", (ROOT / "docs/README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    pages = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")} - {"README.md", "decisions/000-template.md"}
+    missing = sorted((pages | {"../ARCHITECTURE.md", "../CONTRIBUTING.md"}) - set(listed))
+    assert not missing, f"docs/README.md does not list {missing}"
+    assert len(listed) == len(set(listed)) == len(pages) + 2
+
+
+def test_decisions_have_the_parts_of_the_template() -> None:
+    wanted = re.findall(r"^## .+", (ROOT / "docs/decisions/000-template.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for path in sorted((ROOT / "docs/decisions").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        assert re.findall(r"^## .+", text, flags=re.MULTILINE) == wanted, path.name
+        assert text.startswith(("# NNN: ", f"# {path.name[:3]}: ")), path.name

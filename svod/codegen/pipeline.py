@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svod.codegen.apply import apply_opts
+from svod.codegen.branch import branch_rare_arms
 from svod.codegen.closers import normalize, reopen, separate_axes
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
@@ -131,6 +132,11 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("simplify-expanded", "copies share addresses; ramps and gates take their final form", _simplify),
     Stage("transpose-blocks", "blocks of strided loads become row loads and shuffles", lambda s, c: transpose_blocks(s)),
     Stage("decompose-ops", "what the target lacks is rewritten into what it has, or refused by name", _decompose),
+    Stage(
+        "branch-rare-arms",
+        "work that few lanes ever want, such as reducing huge angles, is skipped where none does",
+        lambda s, c: branch_rare_arms(s) if c.target.branches else s,
+    ),
     Stage("linearize", "every node gets its place: invariant code leaves loops, effects stay in order", lambda s, c: linearize(s), LINEAR),
 )
 

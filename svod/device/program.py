@@ -40,6 +40,7 @@ class Program:
         self._fast = runner.fast()
         meta = spec.meta
         self._scalars = tuple(ScalarArg(p.name, p.min, p.max, p.dtype) for p in meta.scalars)
+        self._names = frozenset(meta.var_names)
         self._buffers = meta.buffers
         self._sizes = compile_exprs((*meta.global_size, *(meta.local_size or ())), meta.vars, spec.name)
         self._reach = compile_exprs(spec.reach, meta.vars, spec.name) if spec.reach else None
@@ -96,7 +97,9 @@ class Program:
 
     def __call__(self, *buffers: object, **vals: int | float) -> None:
         """`program(out, a, b, n=16)`: buffers by position, scalars by name."""
-        self.execute(buffers, vals)
+        if self._fast is not None and vals.keys() == self._names and self._fast(*buffers, *map(vals.__getitem__, self.var_names)):
+            return
+        self._checked(buffers, vals, (None, None), None)
 
     def _checked(
         self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object

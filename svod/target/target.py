@@ -57,6 +57,8 @@ class Target:
     ids: bool = False
     """Work items have hardware ids; where they have none, SPECIALs become loops."""
     index_bits: int = 64
+    branches: bool = False
+    """A branch that most iterations do not take is cheap, so rarely wanted work is skipped."""
     checks: frozenset[str] = frozenset()
     """Run-time checks that kernels for this target can contain: bounds, race, overflow."""
     limits: Limits = field(default_factory=Limits)

@@ -63,7 +63,8 @@ def test_text_that_is_no_name() -> None:
 def printed(program: str, **env: str) -> str:
     """What a fresh process prints."""
     given = {**{k: v for k, v in os.environ.items() if k != "DEVICE"}, "PYTHONPATH": ROOT, **env}
-    return subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, timeout=120, check=True).stdout.strip()
+    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout.strip()
 
 
 def test_the_default_is_a_scope_else_what_was_set_else_the_environment_else_the_cpu() -> None:

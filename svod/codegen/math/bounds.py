@@ -1,9 +1,9 @@
 """The greatest error of every decomposition, in units in the last place of the exact result.
 
 Owns: the figures that the documents state and the tests hold the functions to. Must not know how the functions work.
-Invariant: f32 figures of one argument are the maximum over all 2**32 arguments, rounded up (pow: 10**9 samples); f64 figures are the
-maximum over 10**8 samples against 64-bit mantissas, rounded up with a margin of 0.1. The unit is the spacing of the format's numbers at
-the exact result (of the least normal number below it, of the greatest one beyond it).
+Invariant: figures are maxima measured, rounded up to tenths. f32: over all 2**32 arguments against float64; pow and atan2 over 10**8 random
+pairs. f64: over 3 * 10**7 random arguments against x87 extended precision, and a margin of a twentieth. The unit is the spacing of the
+format's numbers at the exact result (of the least normal number below it, of the greatest one beyond it).
 """
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from svod.ir.ops import Op
 
 _WIDE: Mapping[Op | str, tuple[float, float]] = {
     Op.EXP: (0.9, 1.0),
-    Op.EXP2: (0.9, 1.0),
+    Op.EXP2: (0.9, 0.9),
     Op.LOG: (0.9, 1.3),
-    Op.LOG2: (0.95, 1.1),
+    Op.LOG2: (1.0, 1.1),
     Op.SIN: (0.9, 1.0),
     Op.COS: (0.9, 1.0),
-    Op.TAN: (1.6, 1.6),
-    Op.TANH: (1.9, 2.2),
-    Op.ATAN: (1.0, 0.9),
-    Op.ERF: (1.7, 1.7),
-    Op.SIGMOID: (1.2, 1.5),
-    Op.RSQRT: (1.5, 1.5),
-    Op.POW: (0.95, 1.1),
+    Op.TAN: (1.6, 1.8),
+    Op.TANH: (2.0, 2.2),
+    Op.ATAN: (1.1, 0.9),
+    Op.ERF: (1.9, 1.8),
+    Op.SIGMOID: (1.3, 1.6),
+    Op.RSQRT: (1.5, 1.6),
+    Op.POW: (1.0, 1.2),
     "expm1": (1.6, 2.0),
     "log10": (1.0, 1.1),
-    "log1p": (1.5, 1.6),
-    "sinh": (1.8, 2.3),
+    "log1p": (1.6, 1.8),
+    "sinh": (1.9, 2.3),
     "cosh": (1.9, 1.7),
-    "asin": (1.1, 1.2),
+    "asin": (1.2, 1.2),
     "acos": (1.1, 1.2),
     "atan2": (1.6, 1.6),
     "cbrt": (0.6, 0.6),
-    "erfc": (3.9, 3.9),
+    "erfc": (4.0, 4.3),
 }
 """f32 and f64."""
 

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 from svod.config import settings
@@ -58,7 +59,7 @@ class CPUProbe:
         from svod.device.cpu.backend import open_offline
 
         bits, registers = ARCHITECTURES[arch]
-        return open_offline(cpu_target(arch, bits, registers, settings().config.threads))
+        return open_offline(replace(cpu_target(arch, bits, registers, settings().config.threads), caches=Caches()))
 
 
 def cpu_target(arch: str, vector_bits: int, registers: int, cores: int) -> Target:
@@ -74,6 +75,7 @@ def cpu_target(arch: str, vector_bits: int, registers: int, cores: int) -> Targe
         registers=registers,
         cores=cores,
         fma=True,
+        branches=True,
         limits=LIMITS,
         caches=_caches(),
     )
