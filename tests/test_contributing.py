@@ -25,7 +25,7 @@ from svod.ir.rewrite import rewrite
 from svod.ir.rules import ALL_RULE_SETS
 from svod.ir.spec import KERNEL, LINEAR
 from svod.target import REFERENCE, Target
-from svod.testing.kernels import Case
+from svod.testing.kernels import CASES, Case, case
 
 ROOT = Path(__file__).parent.parent
 PROSE = re.sub(r"```.*?```", "", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -119,7 +119,7 @@ def test_every_rule_is_in_a_rule_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_rule_has_an_example() -> None:
     missing = [r.name for rules in ALL_RULE_SETS for r in rules.rules if r.example is None]
-    assert not missing
+    assert not missing, f"{', '.join(missing)} has no example"
     assert "halve has no example" in QUOTES
 
 
@@ -244,6 +244,12 @@ def test_a_promised_device_without_tests_is_told_as_ci_tells_it() -> None:
     assert "ERROR: device TOY was required, but no test passed on it" in QUOTES
 
 
+def test_a_stale_page_is_told_as_the_test_of_the_pages_tells_it() -> None:
+    said = (ROOT / "tests/tools/test_docs.py").read_text(encoding="utf-8")
+    assert 'f"docs/{name} does not say what the code says now' in said
+    assert "docs/rules.md does not say what the code says now" in QUOTES
+
+
 # --- a kernel ----------------------------------------------------------------------------------------------------------------------
 
 def test_a_graph_that_is_no_kernel() -> None:
@@ -251,6 +257,12 @@ def test_a_graph_that_is_no_kernel() -> None:
     wrong = UOp(Op.STORE, (out[i], UOp.const(1, dtypes.i32)))
     with pytest.raises(GraphError) as caught:
         verify(UOp.sink(wrong.end(i)), KERNEL)
+    assert_quoted(caught.value)
+
+
+def test_two_kernels_of_one_name() -> None:
+    with pytest.raises(GraphError) as caught:
+        case(CASES["vector_add"])
     assert_quoted(caught.value)
 
 

@@ -90,7 +90,7 @@ def test_the_latency_probes_give_figures(tmp_path: Path) -> None:
     done = bench("latency.py", "--probes", "import,compile-vector_add", "--repeat", "1", "--patience", "0", "--json", str(out))
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text(encoding="utf-8"))["figures"]
-    assert {"import svod", "vector_add, cold: compile", "vector_add, second process: compile"} <= figures.keys()
+    assert {"import svod", "vector_add, cold: graph and compile", "vector_add, second process: all of it"} <= figures.keys()
     assert all(0 < f["low"] <= f["median"] <= f["high"] for f in figures.values())
 
 
