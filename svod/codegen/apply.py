@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from svod.codegen.analysis import pointer
+from svod.codegen.analysis import conflicts, pointer
 from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value
 from svod.codegen.group import group_reduction
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
@@ -38,6 +38,23 @@ def apply_opts(sink: UOp, opts: tuple[Opt, ...], cores: int) -> UOp:
             done = sink.cache[("applied", opt, cores)] = rewrite(_APPLY[opt.kind](sink, opt, cores), SIMPLIFY)
         sink = done
     return sink
+
+
+REORDERING = frozenset((OptKind.VECTOR, OptKind.UNROLL, OptKind.PARALLEL, OptKind.SWAP))
+"""Opts under which iterations no longer run one after the other, in order."""
+
+
+def check_order(sink: UOp, opts: tuple[Opt, ...]) -> None:
+    """ScheduleError if an Opt given by hand reorders a loop whose iterations depend on one another."""
+    ends = [e for e in sink.find(Op.END) if conflicts(sink.src) or conflicts([e])]
+    ordered = {r.arg.path[0] for e in ends for r in e.src[1:]}
+    for opt in opts:
+        if opt.kind in REORDERING and ordered & {p[0] for p in (opt.axis, opt.other) if p}:
+            raise ScheduleError(
+                f"{opt}: the iterations of the axis depend on one another",
+                at=sink.arg.name,
+                hint="it reads and writes one memory at different indices; leave its order as it is",
+            )
 
 
 def core_id(cores: int) -> UOp:

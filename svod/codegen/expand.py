@@ -6,7 +6,7 @@ Invariant: no such axis is left; every operation on vectors has operands of the 
 
 from __future__ import annotations
 
-from svod.codegen.closers import map_closers
+from svod.codegen.closers import effects_of, map_closers
 from svod.errors import ScheduleError
 from svod.ir.args import AxisKind
 from svod.ir.bounds import constant
@@ -36,7 +36,7 @@ def _expand_closer(u: UOp) -> UOp:
             body = _to(body, ramp.dtype.lanes)
     if u.op is Op.END:
         for r in by_kind[AxisKind.INTERLEAVE] + by_kind[AxisKind.UNROLL]:
-            body = UOp.group(*copies(body, r))
+            body = _jammed(copies(body, r))
         return body.end(*rest)
     return _expand_reduce(u, body, rest, by_kind)
 
@@ -64,6 +64,20 @@ def copies(body: UOp, r: UOp) -> list[UOp]:
     n = constant(r.src[1]) or 0
     zero = r.src[0]
     return [body.substitute({r: zero.const(i, zero.dtype)}) for i in range(n)]
+
+
+def _jammed(bodies: list[UOp]) -> UOp:
+    """Copies of one body as one effect. Loops inside them that run over the same ranges are joined (unroll and jam), so that reductions
+    of all copies share theirs; whoever unrolls has seen that the order of iterations does not matter.
+    """
+    out: list[UOp] = []
+    for same in zip(*(effects_of(b) for b in bodies), strict=True):
+        first = same[0]
+        if first.op is Op.END and all(e.op is Op.END and e.src[1:] == first.src[1:] for e in same):
+            out.append(_jammed([e.src[0] for e in same]).end(*first.src[1:]))
+        else:
+            out += same
+    return UOp.group(*out)
 
 
 def _ramp(r: UOp) -> UOp:

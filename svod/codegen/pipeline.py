@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from svod.codegen.apply import apply_opts
+from svod.codegen.apply import apply_opts, check_order
 from svod.codegen.branch import branch_rare_arms
 from svod.codegen.closers import normalize, reopen, separate_axes
 from svod.codegen.contract import CONTRACTION
@@ -24,8 +24,9 @@ from svod.codegen.strategy import default_opts
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
 from svod.dtype import DType
-from svod.errors import ConfigError, UnsupportedError
+from svod.errors import ConfigError, GraphError, UnsupportedError
 from svod.ir.args import KernelInfo
+from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.spec import KERNEL, LINEAR, Spec, verify
@@ -79,7 +80,10 @@ def _choose(sink: UOp, ctx: Context) -> UOp:
 
 
 def _apply(sink: UOp, ctx: Context) -> UOp:
-    tried = sink.cache.get("tried on", sink)  # the strategy has applied these Opts already, to the kernel without them
+    tried = sink.cache.get("tried on")  # the strategy has applied these Opts already, to the kernel without them
+    if tried is None:
+        check_order(sink, sink.arg.opts)
+        tried = sink
     return reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
 
 
@@ -155,4 +159,6 @@ def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | N
             listen(stage, out, time.perf_counter() - began)
         if stage.name == stop_after:
             break
+    if not stop_after and out.op is not Op.LINEAR:
+        raise GraphError(f"the pipeline ended with a {out.op.name}, not a LINEAR program", hint="its last stage must be linearize")
     return out

@@ -6,6 +6,7 @@ piece of global state, guarded by a lock.
 """
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ class _Ref(weakref.ref["UOp"]):
 
 _table: dict[tuple[Any, ...], _Ref] = {}
 _lock = threading.RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _printers: list[Callable[[UOp], str]] = [repr]
 
 

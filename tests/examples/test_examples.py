@@ -16,6 +16,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_image
 
 from svod import Device
+from svod.errors import SvodError
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PICTURES = ("original.png", "blur.png", "edges.png")
@@ -55,7 +56,7 @@ def test_a_wrong_picture_is_noticed_before_it_is_saved(tmp_path: Path, monkeypat
     filters = example("image_filters", monkeypatch)
     right = filters.sobel
     monkeypatch.setattr(filters, "sobel", lambda: right().replace(src=filters.blur_rows().src))
-    with pytest.raises(AssertionError, match="sobel"):
+    with pytest.raises((AssertionError, SvodError), match="sobel"):  # the sizes may give it away before the pixels do
         filters.main(tmp_path, rounds=1)
     assert not list(tmp_path.iterdir())
 
