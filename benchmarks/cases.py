@@ -92,8 +92,9 @@ WORKLOADS: dict[str, Workload] = {
     "tanh": _map(ref.tanh, -4, 4),
     "gelu": _map(ref.gelu, -5, 5, 9),
     "sin": _map(ref.sin, -30, 30),
-    "sum": Workload(_vector(0, 1), ref.total, lambda s: s["n"], lambda s: s["n"], atol=1e-4),
-    "dot": Workload(_vector(0, 1, "ab"), ref.dot, lambda s: 2 * s["n"], lambda s: 2 * s["n"], atol=1e-4),
+    # 16 M elements in some chains of float32: honest results are off by up to 2e-4 of the sum
+    "sum": Workload(_vector(0, 1), ref.total, lambda s: s["n"], lambda s: s["n"], atol=1e-3),
+    "dot": Workload(_vector(0, 1, "ab"), ref.dot, lambda s: 2 * s["n"], lambda s: 2 * s["n"], atol=1e-3),
     "softmax": Workload(_rows(-4, 4), ref.softmax, lambda s: 5 * _matrix(s), lambda s: 2 * _matrix(s)),
     "layernorm": Workload(_rows(-2, 3, "gh"), ref.layernorm, lambda s: 8 * _matrix(s), lambda s: 2 * _matrix(s),
                           constants={"eps": ref.EPSILON}, rtol=1e-4),

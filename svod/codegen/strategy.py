@@ -35,6 +35,8 @@ class Tuning:
     """Element operations below which a kernel of constant size stays on one core: about 10 µs, a few hand-offs."""
     unroll_small: int = 24
     """Bodies of at most this many nodes are unrolled 4 times, of twice as many 2 times, larger ones not."""
+    rows_together: int = 2
+    """Rows of a stencil computed together: 5 loads a point become 4. Four rows (3.5 loads) were no faster."""
     spare_registers: int = 8
     """Vector registers a tile of accumulators leaves for operands and addresses."""
     stage_bytes: int = 256 << 10
@@ -224,6 +226,8 @@ class Planner:
             copies = tile[2]
         elif (across := self.across(c, info, ranges, lanes)) is not None:
             plan.tile, copies = (across.arg.path, lanes), 1
+        elif (rows := self.neighbours(c, info, ranges)) is not None:
+            plan.tile, copies = (rows.arg.path, TUNING.rows_together), min(copies, 2)
         if extent is not None:
             copies = max(1, min(copies, (extent + lanes - 1) // lanes))
         spec = Lanes(c.arg.path, lanes, copies, reduced=False)
@@ -264,6 +268,20 @@ class Planner:
         ]
         axes_ = [m for m in ranges if m is not c and trip(m) >= lanes and any(stride(a, m) == 1 for a in strided)]
         return axes_[0] if axes_ else None
+
+    @staticmethod
+    def neighbours(c: UOp, info: Reach, ranges: list[UOp]) -> UOp | None:
+        """The axis along which the next iteration reads again what this one reads (a stencil): some rows together share their loads."""
+        loads = [a for a in info.accesses if a.op is Op.LOAD and len(a.src) == 1]
+        if info.reduces or len(loads) < 3 or info.nodes > 2 * TUNING.unroll_small:
+            return None
+        indices = {rewrite(a.src[0].src[1], SIMPLIFY) for a in loads}
+        for m in ranges:
+            if m is c or trip(m) < 4 * TUNING.rows_together:
+                continue
+            if any(rewrite(x.substitute({m: m + 1}), SIMPLIFY) in indices for x in indices if m in free_ranges(x)):
+                return m
+        return None
 
     def tile_shape(self, c: UOp, m: UOp, lanes: int) -> tuple[int, int]:
         """Rows and registers a row: as square as the accumulators allow, fitted to constant extents."""
