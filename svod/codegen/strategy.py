@@ -226,8 +226,8 @@ class Planner:
             copies = tile[2]
         elif (across := self.across(c, info, ranges, lanes)) is not None:
             plan.tile, copies = (across.arg.path, lanes), 1
-        elif (rows := self.neighbours(c, info, ranges)) is not None:
-            plan.tile, copies = (rows.arg.path, TUNING.rows_together), min(copies, 2)
+        elif (beside := self.neighbours(c, info, ranges)) is not None:
+            plan.tile, copies = (beside.arg.path, TUNING.rows_together), min(copies, 2)
         if extent is not None:
             copies = max(1, min(copies, (extent + lanes - 1) // lanes))
         spec = Lanes(c.arg.path, lanes, copies, reduced=False)
