@@ -32,7 +32,7 @@ os.environ["SVOD_CACHE_DIR"] = _CACHE
 _FUZZ = os.environ.get("SVOD_FUZZ_EXAMPLES")
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=50, derandomize=True, **_COMMON)  # type: ignore[arg-type]
-settings.register_profile("fuzz", max_examples=int(_FUZZ or 2000), **_COMMON)  # type: ignore[arg-type]
+settings.register_profile("fuzz", max_examples=int(_FUZZ or 2000), derandomize=False, **_COMMON)  # type: ignore[arg-type]
 settings.load_profile("fuzz" if _FUZZ else "ci")
 
 
