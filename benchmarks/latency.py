@@ -289,6 +289,7 @@ def child(probe: str, cache: Path) -> Figures:
     """One probe in a new process. CalledProcessError, after its message, if it fails."""
     path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
     environment = {**os.environ, "PYTHONPATH": path, "SVOD_CACHE_DIR": str(cache), "NUMBA_CACHE_DIR": str(cache), "BENCH_CACHE": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code; without it, every import compiles again
     command = [sys.executable, str(HERE / "latency.py"), "--probe", probe]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE, env=environment)
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
@@ -308,8 +309,10 @@ def once(probe: str, cache: Path) -> Figures:
 
 
 def run(probes: list[str], repeat: int, cache: Path, patience: float) -> dict[str, dict[str, float]]:
-    """name -> median, least and greatest over the repetitions, which interleave the probes."""
+    """name -> median, least and greatest over the repetitions, which interleave the probes; one more goes before them, for byte code."""
     found: dict[str, list[float]] = {}
+    for probe in probes:
+        child(probe, cache)
     for _ in range(repeat):
         for probe in probes:
             machine.wait_until_idle(patience)

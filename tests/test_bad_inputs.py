@@ -294,3 +294,48 @@ def test_llvm_rejecting_ir_shows_the_lines() -> None:
         compile_ir("define void @f() {\nentry:\n  %x = fadd float 1.0, 2\n  ret void\n}\n")
     assert "%x = fadd float 1.0, 2" in str(caught.value)
     assert "3" in str(caught.value)
+
+
+@DEVICES
+def test_indices_below_zero(device: Device) -> None:
+    whole = np.arange(30, dtype=np.float32)
+    part = whole[10:20]
+    out, i = UOp.param(0, dtypes.f32, name="out"), UOp.range(UOp.variable("n", 0, 9), 0)
+    below = device.compile(UOp.sink(out[i - 5].store(-1.0), name="below"))
+    with pytest.raises(ArgumentError, match="below element 0 of buffer 'out'"):
+        below(part, n=3)
+    below(part, n=0)
+    assert np.array_equal(whole, np.arange(30))
+
+
+def test_register_memory_that_does_not_fit_a_stack() -> None:
+    out, k = UOp.param(0, dtypes.f32, name="out"), UOp.range(100, 0)
+    memory = UOp.memory(0, dtypes.f32, 1 << 20)
+    with pytest.raises(UnsupportedError, match=r"REG memory(.|\n)*LOCAL"):
+        Device("CPU").compile(UOp.sink(out[k].store(memory.after(memory[k].store(1.0).end(k))[k].load())))
+
+
+def test_what_python_would_do_for_ever() -> None:
+    a = UOp.param(0, dtypes.f32, name="a")
+    with pytest.raises(GraphError, match="iterated"):
+        list(a)
+    with pytest.raises(GraphError, match="`in`"):
+        assert 1 in a
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: UOp.param(0, "f32"), lambda: UOp.scalar("x", np.float32), lambda: UOp.const(1, dtypes.i32).cast("i32")]
+)
+def test_what_is_no_dtype(make: object) -> None:
+    with pytest.raises(DTypeError, match=r"dtypes\.f32"):
+        make()  # type: ignore[operator]
+
+
+def test_names_slots_and_bound_values() -> None:
+    with pytest.raises(GraphError, match="a name is text"):
+        UOp.param(0, dtypes.f32, name=5)  # type: ignore[arg-type]
+    with pytest.raises(GraphError, match="whole number"):
+        UOp.param(1.5, dtypes.f32)  # type: ignore[arg-type]
+    out, i = UOp.param(0, dtypes.f32, name="out"), UOp.range(UOp.variable("n", 0, 100).bind(500), 0)
+    with pytest.raises(LaunchError, match=r"'n' is bound to 500, outside \[0, 100\]"):
+        Device("CPU").compile(UOp.sink(out[i].store(1.0)))

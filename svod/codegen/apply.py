@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from svod.codegen.analysis import conflicts, pointer
-from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value
+from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
 from svod.codegen.group import group_reduction
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
 from svod.codegen.stage import stage_operand
@@ -155,6 +155,7 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     r, unit = _axis(sink, opt), max(1, opt.amount)
     if any(r in u.src[1:] for u in sink.find(Op.REDUCE)):
         raise ScheduleError(f"{opt}: the axis is reduced", hint="use GROUP for a reduction over the whole kernel")
+    _check_unspread(sink, opt, r, cores)
     stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in _stores(u.src[0], r) if pointer(e).op is Op.PARAM]
     if any(r not in free_ranges(e.src[0].src[1]) for e in stores):
         raise ScheduleError(f"{opt}: its iterations write the same elements", hint="spread an axis along which every store moves")
@@ -179,6 +180,8 @@ def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
         r = _axis(sink, opt)
         if constant(r.src[0]) != 0 or (extent := constant(r.src[1])) is None:
             raise ScheduleError(f"{opt}: the extent of the axis is not a constant", hint="SPLIT it first and mark the inner axis")
+        if any(pointer(u).op is not Op.PARAM and r in free_ranges(u) for u in sink.find(Op.STORE)):
+            raise ScheduleError(f"{opt}: memory of the kernel's own is filled in each iteration of the axis", hint="copies would share it")
         if extent > MAX_COPIES:
             hint = f"SPLIT it first: at most {MAX_COPIES} are taken"
             raise ScheduleError(f"{opt}: {extent} lanes or copies would make code of that size", hint=hint)
@@ -196,7 +199,17 @@ def _pad(sink: UOp, opt: Opt, cores: int) -> UOp:
     return _replace_range(sink, r, at, (new,), valid=at < stop)
 
 
+def _check_unspread(sink: UOp, opt: Opt, r: UOp, cores: int) -> None:
+    """ScheduleError if the nest that closes `r`, or one around it, already has its share for each core."""
+    core = core_id(cores)
+    for e in sink.src:
+        nodes = own_nodes(e)
+        if core in r.toposort() or (core in nodes and any(r in closed_ranges(u) for u in nodes)):
+            raise ScheduleError(f"{opt}: the nest is spread over the cores already", hint="spread one axis of a nest")
+
+
 def _group(sink: UOp, opt: Opt, cores: int) -> UOp:
+    _check_unspread(sink, opt, _axis(sink, opt), cores)
     return group_reduction(sink, _axis(sink, opt), core_id(cores), max(1, opt.amount))
 
 

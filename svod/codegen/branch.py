@@ -66,7 +66,7 @@ def _branch(where: UOp, own: set[UOp], memory: int, axis: int) -> UOp:
     cell = UOp.memory(memory, where.dtype.scalar, lanes, AddrSpace.REG, name="rare")
     first = _at(cell.after(*nest_order(free_ranges(where))), lanes).store(usual)
     second = _at(cell.after(first, once), lanes).store(wanted.where(inside[rare], usual)).end(once)
-    return _at(cell.after(second), lanes).load()
+    return _at(cell.after(first, second), lanes).load()
 
 
 def _pinned(u: UOp, once: UOp) -> UOp:

@@ -47,6 +47,44 @@ def normalize(sink: UOp) -> UOp:
     return sink.replace(src=tuple(_close([e for s in sink.src for e in effects_of(s)], frozenset())))
 
 
+def pin_loads(sink: UOp) -> UOp:
+    """Loads of memory that the loops around them also store are made in every iteration of those loops, even if their index is the same:
+    `o[j] = o[j] + a[i, j]` adds for each i. Says so before any rewriting, so that no simplification can change it.
+    """
+    def pin(u: UOp) -> UOp:
+        if u.op is not Op.END:
+            return u
+        ranges = [r for r in u.src[1:] if r.op is Op.RANGE]
+        own = own_nodes(u.src[0])
+        stored = {_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)}
+        table: dict[UOp, UOp] = {}
+        for x in own:
+            if x.op is Op.LOAD and _memory(x) in stored:
+                index = x.src[0]
+                table[x] = x.replace(src=(index.replace(src=(index.src[0].after(*ranges), *index.src[1:])), *x.src[1:]))
+        return u.replace(src=(u.src[0].substitute(table), *u.src[1:])) if table else u
+    return map_closers(sink, pin)
+
+
+def own_nodes(root: UOp) -> list[UOp]:
+    """The nodes of `root` itself, not of the effects it waits for."""
+    out, seen, stack = [], set(), [root]
+    while stack:
+        u = stack.pop()
+        if u not in seen:
+            seen.add(u)
+            out.append(u)
+            stack += u.src[:1] if u.op is Op.AFTER else u.src
+    return out
+
+
+def _memory(access: UOp) -> UOp:
+    p = access.src[0].src[0]
+    while p.op is Op.AFTER:
+        p = p.src[0]
+    return p
+
+
 def separate_axes(sink: UOp) -> UOp:
     """Gives loops of their own to closers of a range that others close too: REDUCEs beside an END or waiting for one another, and ENDs
     that other effects wait for. Afterwards a range is closed once in any nest, so substituting it in one body touches no other."""

@@ -6,7 +6,7 @@ Invariant: no element of a buffer is written by two cores in one phase.
 
 from __future__ import annotations
 
-from svod.codegen.closers import effects_of
+from svod.codegen.closers import effects_of, own_nodes
 from svod.dtype import AddrSpace, PtrDType, dtypes
 from svod.ir.args import BarrierScope, RangeArg
 from svod.ir.ops import Op
@@ -38,6 +38,11 @@ def _owned(effect: UOp, core: UOp) -> UOp:
     """The effect as it is if the cores write different parts of it, else done by core 0."""
     if effect.op is Op.BARRIER or _spread(effect, core):
         return effect
+    if effect.op in (Op.END, Op.GROUP):
+        inner = effects_of(effect.src[0] if effect.op is Op.END else effect)
+        if any(core in own_nodes(e) for e in inner):  # some of what the loop does is spread: the rest of it is core 0's
+            body = UOp.group(*(_owned(e, core) for e in inner))
+            return body.end(*effect.src[1:]) if effect.op is Op.END else body
     stop = core.eq(0).where(UOp.const(1, dtypes.index), 0)
     return effect.end(UOp.range(stop, 0).replace(arg=RangeArg(ALONE)))
 

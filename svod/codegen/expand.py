@@ -47,6 +47,10 @@ def _expand_reduce(u: UOp, body: UOp, rest: tuple[UOp, ...], by_kind: dict[AxisK
     for r in by_kind[AxisKind.INTERLEAVE]:
         values = [c for v in values for c in copies(v, r)]
     left = (*rest, *by_kind[AxisKind.UNROLL])
+    if any(x.op is Op.REDUCE for x in body.toposort()):  # an inner reduction needs an accumulator for each copy
+        for r in by_kind[AxisKind.UNROLL]:
+            values = [tree(u.arg, copies(v, r)) for v in values]
+        left = rest
     total = tree(u.arg, [v.reduce(u.arg, *left) if left else v for v in values])
     return UOp(Op.LANES, (total,), u.arg, total.dtype.scalar) if by_kind[AxisKind.VECTOR] and total.dtype.lanes > 1 else total
 

@@ -6,7 +6,7 @@ Invariant: groups are the outer loops, axis 2 outermost and axis 0 innermost, as
 from __future__ import annotations
 
 from svod.dtype import dtypes
-from svod.errors import UnsupportedError
+from svod.errors import LaunchError, UnsupportedError
 from svod.ir.args import BarrierScope, RangeArg, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -26,5 +26,12 @@ def loops_for_ids(sink: UOp) -> UOp:
 
 
 def variables_for_binds(sink: UOp) -> UOp:
-    """A BIND inside a kernel stands for its variable: the value comes with each launch."""
-    return sink.substitute({u: u.src[0] for u in sink.find(Op.BIND)})
+    """A BIND inside a kernel stands for its variable: the value comes with each launch. LaunchError for a value outside its bounds."""
+    table = {}
+    for u in sink.find(Op.BIND):
+        variable, value = u.src
+        if value.op is Op.CONST and not variable.arg.min <= value.arg.value <= variable.arg.max:
+            bounds = f"[{variable.arg.min}, {variable.arg.max}]"
+            raise LaunchError(f"variable {variable.arg.name!r} is bound to {value.arg.value}, outside {bounds}")
+        table[u] = variable
+    return sink.substitute(table)

@@ -70,12 +70,12 @@ def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], fused: 
         init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u))
         slot = _at(cell.after(init, *loops), u.dtype.lanes)
         updates.append(slot.store(_accumulate(u.arg, slot.load(), values, fused)))
-        cells.append((u, cell))
+        cells.append((u, cell, init))
     if not updates:
         return
     done = UOp.group(*updates).end(*loops)
-    for u, cell in cells:
-        new[u] = _at(cell.after(done), u.dtype.lanes).load()
+    for u, cell, init in cells:  # after `init` too: a loop found to be empty is dropped, with what it waits for
+        new[u] = _at(cell.after(init, done), u.dtype.lanes).load()
 
 
 def _at(cell: UOp, lanes: int) -> UOp:

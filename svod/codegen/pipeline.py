@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from svod.codegen.apply import apply_opts, check_order
 from svod.codegen.branch import branch_rare_arms
-from svod.codegen.closers import normalize, reopen, separate_axes
+from svod.codegen.closers import normalize, pin_loads, reopen, separate_axes
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
@@ -118,7 +118,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage(
         "close-loops",
         "every effect gets the loops it runs in; effects of one axis share its loop",
-        lambda s, c: separate_axes(normalize(s)),
+        lambda s, c: pin_loads(separate_axes(normalize(s))),
     ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),

@@ -17,6 +17,8 @@ from svod.ir.uop import UOp
 NS_PER_OP = 8
 """Element operations a core does in a nanosecond, roughly: vector code on data in cache."""
 BIG = 1 << 61
+BELOW = 1 << 60
+"""What `elements` asks for where an access would lie below element 0: more than any buffer has."""
 
 
 def elements(sink: UOp) -> dict[int, UOp]:
@@ -28,7 +30,7 @@ def elements(sink: UOp) -> dict[int, UOp]:
         if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (p := pointer(u)).op is not Op.PARAM:
             continue
         own = free_ranges(u) if u.op is not Op.LOAD else loops[u]
-        top = _top(u, own) if len(u.src[0].src) == 2 else None
+        top = _needed(u, own) if len(u.src[0].src) == 2 else None
         if top is None:
             continue
         old = need.get(p.arg.slot, zero)
@@ -53,13 +55,29 @@ def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
     return inside
 
 
-def _top(access: UOp, loops: frozenset[UOp]) -> UOp | None:
-    """One past the greatest index of an access, 0 if it does not happen; None if the index is not monotone in its ranges."""
-    index = access.src[0].src[1]
+def _needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
+    """Elements the buffer must have for an access: one past the greatest index, 0 if it does not happen, BELOW if the least is negative.
+
+    None if the index is not monotone in its ranges.
+    """
+    top = _end(access.src[0].src[1], last=True)
+    if top is None:
+        return None
     happens = UOp.const(True, dtypes.bool)
-    for r in nest_order(loops - free_ranges(index)):
-        if not free_ranges(r.src[0]) | free_ranges(r.src[1]):
+    for r in nest_order(loops | top[1]):
+        if not free_ranges(r.src[0]) | free_ranges(r.src[1]) or r in top[1]:
             happens = happens & (r.src[0] < r.src[1])
+    if free_ranges(happens):
+        return None
+    need = top[0] + 1
+    if interval(access.src[0].src[1])[0] < 0 and (bottom := _end(access.src[0].src[1], last=False)) is not None:
+        need = (bottom[0] < 0).where(UOp.const(BELOW, dtypes.index), need)
+    return rewrite(happens.where(need, 0), SIMPLIFY)
+
+
+def _end(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
+    """The greatest (least) value of an index over its loops, and those loops; None if it is not monotone or comes from memory."""
+    loops: frozenset[UOp] = frozenset()
     while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
         r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
         s = step(index, r)
@@ -68,13 +86,11 @@ def _top(access: UOp, loops: frozenset[UOp]) -> UOp | None:
         lo, hi = interval(s)
         if lo < 0 < hi:
             return None
-        happens = happens & (r.src[0] < r.src[1])
-        index = rewrite(index.substitute({r: r.src[1] - 1 if lo >= 0 else r.src[0]}), SIMPLIFY)
+        loops |= {r}
+        index = rewrite(index.substitute({r: r.src[1] - 1 if (lo >= 0) is last else r.src[0]}), SIMPLIFY)
     if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()) or interval(index)[1] >= BIG:
         return None
-    if free_ranges(happens):
-        return None
-    return rewrite(happens.where(index + 1, 0), SIMPLIFY)
+    return index, loops
 
 
 def work(sink: UOp) -> UOp:

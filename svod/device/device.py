@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from svod.codegen.pipeline import Context, lower
-from svod.codegen.schedule import Opt
+from svod.codegen.schedule import Opt, parse_opt
 from svod.config import settings
 from svod.device.allocator import Allocator
 from svod.device.buffer import set_device_resolver
@@ -24,7 +24,7 @@ from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
-from svod.errors import DeviceUnavailable, GraphError, SpecError
+from svod.errors import DeviceUnavailable, GraphError, ScheduleError, SpecError
 from svod.ir.args import KernelInfo
 from svod.ir.digest import digest
 from svod.ir.ops import Op
@@ -185,7 +185,7 @@ class Device(metaclass=_DeviceType):
         _scope.reset(self._tokens.pop())
 
     # ---- from a graph to a program --------------------------------------------------------------------------------
-    def compile(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt] | None = None) -> Program:
+    def compile(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt | str] | None = None) -> Program:
         """The Program of a kernel graph (a SINK, or a LINEAR program). `opts` replaces the schedule; None lets the strategy choose.
 
         Raises GraphError, ScheduleError, UnsupportedError or CompileError.
@@ -243,14 +243,24 @@ def disk_cache() -> DiskCache | None:
     return _disks.get_or_make(f"{chosen.path}:{chosen.max_bytes}", lambda: DiskCache(chosen.path, chosen.max_bytes))
 
 
-def _prepared(ast: Any, name: str | None, opts: Sequence[Opt] | None) -> UOp:
+def _prepared(ast: Any, name: str | None, opts: Sequence[Opt | str] | None) -> UOp:
     if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR):
         what = f"a {ast.op.name}" if isinstance(ast, UOp) else f"{type(ast).__name__}"
         raise GraphError(f"compile takes a SINK, got {what}", hint="wrap the stores: UOp.sink(out[i].store(x))")
     if ast.op is Op.LINEAR or (name is None and opts is None and ast.arg.name):
         return ast
-    chosen = ast.arg.opts if opts is None else tuple(opts)
+    chosen = ast.arg.opts if opts is None else _opts(opts)
     return ast.replace(arg=KernelInfo(name or ast.arg.name or "unnamed", chosen))
+
+
+def _opts(opts: Any) -> tuple[Opt, ...]:
+    """A schedule given by hand: Opts, or their text."""
+    if isinstance(opts, str) or not isinstance(opts, Sequence):
+        raise ScheduleError(f"opts is a list of Opts, got {opts!r}", hint='for example ["SPLIT(0 by 16 mask)", "VECTOR(0.1)"]')
+    chosen = tuple(parse_opt(o) if isinstance(o, str) else o for o in opts)
+    if wrong := [o for o in chosen if not isinstance(o, Opt)]:
+        raise ScheduleError(f"{wrong[0]!r} is no Opt", hint="write Opt(OptKind.SPLIT, (0,), 16), or its text: SPLIT(0 by 16)")
+    return chosen
 
 
 def devices() -> list[DeviceInfo]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from svod.codegen.reach import BELOW
 from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values
 from svod.device.launch import LaunchDims, check_limits, compile_exprs, override_sizes
 from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
-from svod.errors import LaunchError
+from svod.errors import ArgumentError, LaunchError
 from svod.target import Limits
 from svod.target.abi import Param
 
@@ -49,6 +50,11 @@ class Program:
     def name(self) -> str:
         """The kernel's name."""
         return self.compiled.name
+
+    @property
+    def spec(self) -> CompiledSpec:
+        """The record the program was made from: arguments, launch sizes, what a launch needs."""
+        return self.compiled
 
     @property
     def source(self) -> str:
@@ -129,6 +135,12 @@ class Program:
 
     def _need(self, p: Param, least: int, aliases: Mapping[int, frozenset[int]]) -> BufferArg:
         place = {q.slot: i for i, q in enumerate(self._buffers)}
+        if least >= BELOW:
+            raise ArgumentError(
+                f"the kernel reaches below element 0 of buffer {p.name!r}",
+                at=f"kernel {self.name!r}",
+                hint="an index is negative for these values: start the range later, or gate the access",
+            )
         allowed = frozenset(place[s] for s in aliases.get(p.slot, frozenset()) if s in place)
         return BufferArg(p.name, p.dtype, max(0, least), p.writes, allowed)
 

@@ -59,19 +59,21 @@ class Arithmetic:
     @classmethod
     def param(cls, slot: int, dtype: DType, size: int | None = None, *, name: str = "") -> UOp:
         """Buffer parameter number `slot` (0-based): pointer to elements of `dtype`; `size` in elements where it is known."""
-        return _new(cls, Op.PARAM, (), ParamArg(slot, name or f"data{slot}", size), dtype.ptr())
+        if isinstance(slot, bool) or not isinstance(slot, int):
+            raise GraphError(f"a slot is a whole number, got {slot!r}")
+        return _new(cls, Op.PARAM, (), ParamArg(slot, _text(name) or f"data{slot}", size), _dtype(dtype).ptr())
 
     @classmethod
     def variable(cls, name: str, min_: int, max_: int, dtype: DType = dtypes.index) -> UOp:
         """An integer parameter with inclusive bounds, checked at every launch."""
         if not min_ <= max_:
             raise GraphError(f"variable {name!r} has an empty range [{min_}, {max_}]")
-        return _new(cls, Op.DEFINE_VAR, (), VarArg(name, min_, max_), dtype)
+        return _new(cls, Op.DEFINE_VAR, (), VarArg(_text(name), min_, max_), _dtype(dtype))
 
     @classmethod
     def scalar(cls, name: str, dtype: DType) -> UOp:
         """A scalar parameter of any dtype, over the dtype's whole range."""
-        return _new(cls, Op.DEFINE_VAR, (), VarArg(name, dtype.min, dtype.max), dtype)
+        return _new(cls, Op.DEFINE_VAR, (), VarArg(_text(name), _dtype(dtype).min, dtype.max), dtype)
 
     @classmethod
     def range(cls, stop: UOp | int, axis: int, *, start: UOp | int = 0, kind: AxisKind = AxisKind.LOOP) -> UOp:
@@ -107,6 +109,12 @@ class Arithmetic:
     # ---- memory ---------------------------------------------------------------------------------------------------
     def __getitem__(self, index: UOp | int) -> UOp:
         return self.index(index)
+
+    def __iter__(self) -> Any:
+        raise GraphError("a UOp cannot be iterated over", hint="a buffer is read element by element over a range: a[i].load()")
+
+    def __contains__(self, item: object) -> bool:
+        raise GraphError("`in` has no meaning for a UOp", hint="compare values: x.eq(y)")
 
     def index(self, index: UOp | int, gate: UOp | None = None) -> UOp:
         """Address of element `index`; accessed only where `gate` (bool) holds."""
@@ -177,7 +185,7 @@ class Arithmetic:
         return self.reduce(Op.MUL, *ranges)
 
     def bind(self, value: int) -> UOp:
-        """This variable with the value of one launch."""
+        """This variable with the value of one launch; whether it is within bounds is checked where the BIND is used."""
         me = _uop(self)
         return _new(type(me), Op.BIND, (me, type(me).const(value, me.dtype)))
 
@@ -185,13 +193,13 @@ class Arithmetic:
     def cast(self, dtype: DType) -> UOp:
         """Value conversion, lane by lane; `dtype` is scalar or has as many lanes as this value."""
         me = _uop(self)
-        want = dtype.vec(me.dtype.lanes) if dtype.lanes == 1 else dtype
+        want = dtype.vec(me.dtype.lanes) if _dtype(dtype).lanes == 1 else dtype
         return me if want is me.dtype else _new(type(me), Op.CAST, (me,), None, want)
 
     def bitcast(self, dtype: DType) -> UOp:
         """The same bits as another dtype of the same width."""
         me = _uop(self)
-        want = dtype.vec(me.dtype.lanes)
+        want = _dtype(dtype).vec(me.dtype.lanes)
         if want.bits != me.dtype.bits:
             raise DTypeError(f"BITCAST from {me.dtype} to {want} changes the width")
         return me if want is me.dtype else _new(type(me), Op.BITCAST, (me,), None, want)
@@ -399,6 +407,18 @@ class Arithmetic:
 
     def sigmoid(self) -> UOp:
         return self._one(Op.SIGMOID)
+
+
+def _dtype(x: Any) -> DType:
+    if not isinstance(x, DType):
+        raise DTypeError(f"a dtype is needed, got {x!r}", hint="for example dtypes.f32; dtypes.parse('f32') reads text")
+    return x
+
+
+def _text(x: Any) -> str:
+    if not isinstance(x, str):
+        raise GraphError(f"a name is text, got {x!r}")
+    return x
 
 
 def _uop(x: Any) -> UOp:

@@ -10,7 +10,7 @@ import numpy as np
 from svod.dtype import AddrSpace, dtypes
 from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.uop import UOp
-from svod.testing.case import Case, axes, case, f32, p, rng
+from svod.testing.case import CASES, Case, axes, case, f32, p, rng
 
 
 @case
@@ -114,6 +114,42 @@ def same_range_twice() -> Case:
         UOp.sink(p(0, "out")[i].store(p(1, "t").after(first)[i * -1 + (n - 1)].load() + 1.0)),
         (np.zeros_like(a), np.zeros_like(a), a),
         {0: want, 1: a * np.float32(2)},
+    )
+
+
+def _accumulate(name: str, n: UOp | int, vals: dict[str, int | float]) -> None:
+    """out[j] = out[j] + a[i, j] for all i: the load is made in every iteration, though its index is the same."""
+
+    def make() -> Case:
+        m, width = 7, int(vals.get("n", 16))
+        a = f32(m, width)
+        i, j = axes(m, n)
+        out = p(0, "out")
+        want = np.zeros(width, np.float32)
+        for row in a:
+            want += row
+        return Case(
+            name, UOp.sink(out[j].store(out[j].load() + p(1, "a")[i * n + j].load())), (np.zeros(width, np.float32), a), {0: want}, vals
+        )
+
+    CASES[name] = make
+
+
+_accumulate("accumulate_columns", 16, {})
+_accumulate("accumulate_columns_symbolic", UOp.variable("n", 1, 9), {"n": 3})
+_accumulate("accumulate_columns_wide", UOp.variable("n", 0, 4096), {"n": 139})
+
+
+@case
+def accumulate_one() -> Case:
+    """The same for a single element, once at a constant index and once at one that simplifies to a constant."""
+    a = rng().integers(0, 9, 20).astype(np.float32)
+    (i,) = axes(20)
+    one, two = p(0, "one"), p(1, "two")
+    x = p(2, "a")[i].load()
+    sink = UOp.sink(one[0].store(one[0].load() + x), two[i % 1].store(two[i % 1].load() + x))
+    return Case(
+        "accumulate_one", sink, (np.zeros(1, np.float32), np.zeros(1, np.float32), a), {0: a.sum(keepdims=True), 1: a.sum(keepdims=True)}
     )
 
 

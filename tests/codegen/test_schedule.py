@@ -121,3 +121,55 @@ def test_a_store_that_does_not_move_is_not_vectorized() -> None:
 
 def test_tails_have_names() -> None:
     assert [t.value for t in Tail] == ["peel", "mask", "exact"]
+
+
+def independent() -> dict[str, tuple[UOp, int]]:
+    """Kernels whose iterations are independent, and the elements of their output."""
+    o, a = UOp.param(0, dtypes.i64, name="out"), UOp.param(1, dtypes.i64, name="a")
+    i, j, t = UOp.range(37, 0), UOp.range(29, 1), UOp.range(33, 0)
+    k = UOp.range(t + 1, 1)
+    return {
+        "copy": (UOp.sink(o[i * 29 + j].store(a[i * 29 + j].load() * 2), name="copy"), 37 * 29),
+        "nested": (UOp.sink(o[0].store(a[i * 29 + j].load().max(j).sum(i)), name="nested"), 1),
+        "triangle": (UOp.sink(o[t].store(a[k].load().sum(k)), name="triangle"), 33),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "opts"),
+    [
+        ("copy", ["SPLIT(1 by 7 peel)", "PARALLEL(1.1)"]),
+        ("copy", ["SPLIT(1 by 7 peel)", "PARALLEL(1.0)"]),
+        ("nested", ["UNROLL(0)"]),
+        ("nested", ["SPLIT(0 by 3 peel)", "UNROLL(0.1)"]),
+        ("nested", ["INTERLEAVE(0)"]),
+        ("triangle", ["UNROLL(0)", "SPLIT(1 by 32 peel)"]),
+        ("triangle", ["SPLIT(1 by 3 peel)", "UNROLL(0)"]),
+        ("triangle", ["SPLIT(1 by 4 mask)", "UNROLL(0)"]),
+    ],
+)
+def test_combinations_keep_the_result(name: str, opts: list[str]) -> None:
+    ast, n = independent()[name]
+    x = np.random.default_rng(1).integers(0, 1000, 37 * 29)
+    got, want = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    svod.Device("CPU").compile(ast, opts=opts).execute([got, x])
+    svod.Device("INTERP").compile(ast).execute([want, x])
+    assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("name", "opts", "what"),
+    [
+        ("copy", ["PARALLEL(0)", "PARALLEL(1)"], "spread over the cores already"),
+        ("copy", ["PARALLEL(0)", "PARALLEL(0)"], "spread over the cores already"),
+        ("nested", ["GROUP(0)", "GROUP(0)"], "spread over the cores already"),
+        ("copy", ["STAGE(0 by 1)", "UNROLL(0)"], "copies would share it"),
+        ("copy", ["VECTOR"], "is not an Opt"),
+        ("copy", [None], "is no Opt"),
+        ("copy", "VECTOR(1)", "opts is a list"),
+        ("copy", 5, "opts is a list"),
+    ],
+)
+def test_combinations_that_are_refused(name: str, opts: object, what: str) -> None:
+    with pytest.raises(ScheduleError, match=what):
+        svod.Device("CPU").compile(independent()[name][0], opts=opts)  # type: ignore[arg-type]

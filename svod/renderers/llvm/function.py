@@ -16,6 +16,9 @@ from svod.renderers.llvm.elementwise import LANE_CALLS, spelled
 from svod.renderers.llvm.saturate import saturated
 from svod.renderers.llvm.types import literal, mangled, memory_type, value_type
 
+STACK_BYTES = 64 << 10
+"""REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""
+
 
 class Body:
     """Writes instructions. `leaf` gives the names of parameters, variables and memories."""
@@ -74,6 +77,9 @@ class Body:
         """The alloca of a DEFINE_REG, made once, in the entry block."""
         name = self.names[u] = self.new("acc")
         base = u.dtype.base if isinstance(u.dtype, PtrDType) else u.dtype
+        if base.itemsize * u.arg.size > STACK_BYTES:
+            raise UnsupportedError(f"{u.arg.size} x {base} of REG memory do not fit a stack ({STACK_BYTES} B are given)", at=u.arg.name,
+                                   hint="use AddrSpace.LOCAL")
         t = memory_type(base.vec(u.arg.size)) if u.arg.size in (2, 4, 8, 16, 32, 64) else f"[{u.arg.size} x {memory_type(base)}]"
         self.allocas.append(f"  {name} = alloca {t}, align 64")
         return name
