@@ -10,7 +10,7 @@ STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fuzz bless docs clean
+.PHONY: help demo test check bench fuzz bless docs native clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ bless: $(STAMP)-test ## rewrite the golden files from what the code does now; re
 
 docs: $(STAMP)-dev ## regenerate the generated pages of docs/
 	@$(PY) -m svod.tools.docs
+
+native: $(STAMP)-dev ## regenerate the assembly of the native pool and launchers for this platform, after a change of their IR
+	@$(PY) -m svod.tools.native
 
 clean: ## remove the environment and everything that a tool left behind
 	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ from svod.config import FOREIGN, VARIABLES
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
-TASKS = {"demo", "test", "check", "bench", "fuzz", "bless", "docs", "clean"}
+TASKS = {"demo", "test", "check", "bench", "fuzz", "bless", "docs", "clean", "native"}
 
 
 def name(path: Path) -> str:

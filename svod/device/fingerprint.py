@@ -6,6 +6,8 @@ so that neither an upgrade nor an edited checkout is ever served code that an ol
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,8 +23,20 @@ def code_fingerprint() -> str:
     digest = hashlib.blake2b(__version__.encode(), digest_size=12)
     root = Path(__file__).parent.parent
     for package in MAKERS:
-        for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".ll"):
-                digest.update(path.name.encode())
-                digest.update(path.read_bytes())
+        for path in sorted(_sources(root / package)):
+            digest.update(os.path.basename(path).encode())
+            with open(path, "rb", buffering=0) as file:
+                digest.update(file.read())
     return digest.hexdigest()
+
+
+def _sources(folder: Path | str) -> Iterator[str]:
+    """Paths of the files below `folder` that hold code. (Path.rglob takes three times as long.)"""
+    if not os.path.isdir(folder):
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".ll", ".s")):
+                yield entry.path
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _sources(entry.path)

@@ -170,9 +170,9 @@ def compile_ir(text: str, *, level: int = 2, passes: Sequence[str] = SHORT) -> b
         return _seal(machine.emit_object(module))
 
 
-def assembly(text: str, *, level: int = 2, passes: Sequence[str] = SHORT) -> str:
-    """What `compile_ir` would make, as assembly text; same arguments and errors."""
-    with _optimized(text, level, passes) as (module, machine):
+def assembly(text: str, *, level: int = 2, passes: Sequence[str] = SHORT, cpu: str = "") -> str:
+    """What `compile_ir` would make, as assembly text; same arguments and errors. For this CPU, or for the one that LLVM calls `cpu`."""
+    with _optimized(text, level, passes, cpu) as (module, machine):
         return str(machine.emit_assembly(module))
 
 
@@ -191,10 +191,10 @@ def load_object(obj: bytes, symbols: Sequence[str]) -> LoadedObject:
 
 
 @contextmanager
-def _optimized(text: str, level: int, passes: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+def _optimized(text: str, level: int, passes: Sequence[str], cpu: str = "") -> Iterator[tuple[Any, Any]]:
     """The module of `text` after the passes, and the machine to emit it with."""
     with _LLVM:
-        machine, context = _machine(level), llvm.create_context()
+        machine, context = _machine(level, cpu), llvm.create_context()
         module = None
         try:
             module = llvm.parse_assembly(text, context)
@@ -239,12 +239,13 @@ def _initialize() -> None:
 
 
 @cache
-def _machine(level: int) -> Any:
+def _machine(level: int, cpu: str = "") -> Any:
     if level not in (0, 1, 2, 3):
         raise ConfigError(f"LLVM has no code generation level {level!r}", hint="one of 0, 1, 2, 3")
     host = host_cpu()
     target = llvm.Target.from_triple(host.triple)
-    return target.create_target_machine(cpu=host.name, features=host.features, opt=level, reloc="pic", codemodel="small")
+    features = "" if cpu else host.features
+    return target.create_target_machine(cpu=cpu or host.name, features=features, opt=level, reloc="pic", codemodel="small")
 
 
 @cache
