@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from svod.version import __version__
 
 if TYPE_CHECKING:
-    from svod.codegen.schedule import Opt, OptKind, Tail
+    from svod.codegen.schedule import Opt, OptKind, Tail, parse_opt
     from svod.config import Config, override
     from svod.device.buffer import Buffer
     from svod.device.device import Device, devices
     from svod.device.program import Program
     from svod.dtype import AddrSpace, DType, dtypes
     from svod.errors import SvodError
-    from svod.ir.args import AxisKind, BarrierScope
+    from svod.ir.args import AtomicKind, AxisKind, BarrierScope
     from svod.ir.ops import Op
     from svod.ir.uop import UOp
     from svod.ir.variable import Variable
@@ -27,6 +27,7 @@ _HOME = {
     "Opt": "svod.codegen.schedule",
     "OptKind": "svod.codegen.schedule",
     "Tail": "svod.codegen.schedule",
+    "parse_opt": "svod.codegen.schedule",
     "Config": "svod.config",
     "override": "svod.config",
     "Buffer": "svod.device.buffer",
@@ -37,6 +38,7 @@ _HOME = {
     "DType": "svod.dtype",
     "dtypes": "svod.dtype",
     "SvodError": "svod.errors",
+    "AtomicKind": "svod.ir.args",
     "AxisKind": "svod.ir.args",
     "BarrierScope": "svod.ir.args",
     "Op": "svod.ir.ops",
@@ -45,6 +47,7 @@ _HOME = {
 }
 __all__ = [
     "AddrSpace",
+    "AtomicKind",
     "AxisKind",
     "BarrierScope",
     "Buffer",
@@ -63,6 +66,7 @@ __all__ = [
     "devices",
     "dtypes",
     "override",
+    "parse_opt",
 ]
 
 

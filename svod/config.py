@@ -20,12 +20,13 @@ from svod.errors import ConfigError
 CONTRACTS = ("reductions", "off", "all")
 CHECKS = frozenset(("bounds", "race", "overflow"))
 VECTOR_BITS = (128, 256, 512)
-MAX_THREADS = 1024
+MAX_THREADS = 64
+"""What the worker pool of the CPU uses at most: one bit a thread in one word."""
 DEFAULT_CACHE_BYTES = 1 << 30
 
 
 def available_cores() -> int:
-    """How many CPUs this process may run on (its affinity mask where the system has one)."""
+    """How many CPUs this process may run on (its affinity mask where the system has one), at most MAX_THREADS."""
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), MAX_THREADS)
     return min(os.cpu_count() or 1, MAX_THREADS)
@@ -36,7 +37,7 @@ class Config:
     """Everything that changes generated code. Hashed whole into every cache key. ConfigError for a value without meaning."""
 
     threads: int = field(default_factory=available_cores)
-    """How many cores a CPU kernel is split over."""
+    """How many cores a CPU kernel is split over, at most MAX_THREADS."""
     vector_bits: int | None = None
     """Width of a SIMD register to generate code for; None: what the target prefers."""
     contract: str = "reductions"
@@ -66,6 +67,11 @@ class Debug:
     dump: Path | None = None
     """Directory into which every stage of every compilation is written."""
 
+    def __post_init__(self) -> None:
+        if type(self.debug) is not int or not 0 <= self.debug <= 7:
+            raise ConfigError(f"Debug.debug is {self.debug!r}", hint="allowed: a whole number from 0 to 7")
+        _check_folder("Debug.dump", self.dump)
+
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
@@ -76,6 +82,14 @@ class CacheSettings:
     """None: the platform's user cache directory."""
     max_bytes: int = DEFAULT_CACHE_BYTES
 
+    def __post_init__(self) -> None:
+        enabled: Any = self.enabled
+        size: Any = self.max_bytes
+        if type(enabled) is not bool or type(size) is not int or size < 0:
+            raise ConfigError(f"CacheSettings with enabled={enabled!r}, max_bytes={size!r}",
+                              hint="enabled is True or False, max_bytes a whole number of 0 or more")
+        _check_folder("CacheSettings.dir", self.dir)
+
     @property
     def path(self) -> Path:
         """The directory in use: `dir`, or the platform's (~/.cache/svod on Linux, where XDG_CACHE_HOME moves it)."""
@@ -83,6 +97,11 @@ class CacheSettings:
             return self.dir
         import platformdirs
         return platformdirs.user_cache_path("svod", appauthor=False)
+
+
+def _check_folder(what: str, folder: object) -> None:
+    if folder is not None and not isinstance(folder, Path):
+        raise ConfigError(f"{what} is {folder!r}", hint="allowed: None, or a pathlib.Path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +264,21 @@ def settings() -> Settings:
     return _OVERRIDE.get() or _process_settings()
 
 
+_PARTS: dict[str, tuple[type, ...]] = {"config": (Config,), "debug": (Debug,), "cache": (CacheSettings,), "device": (str, type(None))}
+
+
 @contextmanager
 def override(**changes: Unpack[Overrides]) -> Iterator[Settings]:
     """`with override(config=Config(threads=1)): ...` replaces parts of the settings in this context (thread or task); scopes nest.
 
-    Threads started inside the scope do not inherit it, unless they are run in a copy of the context.
+    Threads started inside the scope do not inherit it, unless they are run in a copy of the context. ConfigError for what is no setting.
     """
+    for name, value in changes.items():
+        if (kinds := _PARTS.get(name)) is None:
+            hint = f"override(config=Config({name}=...))" if name in _RULES else f"override takes {', '.join(_PARTS)}"
+            raise ConfigError(f"there is no setting called {name!r}", hint=hint)
+        if not isinstance(value, kinds):
+            raise ConfigError(f"the setting {name} is {value!r}", hint=f"allowed: {' or '.join(k.__name__ for k in kinds)}")
     current = replace(settings(), **changes)
     token = _OVERRIDE.set(current)
     try:

@@ -34,6 +34,10 @@ class ConfigError(SvodError):
     """A setting (environment variable, option, schedule) has no meaning."""
 
 
+class KernelError(SvodError):
+    """A kernel written in Python uses something that the kernel language has not, or uses it wrongly; `at` shows file, line and column."""
+
+
 class ScheduleError(SvodError):
     """An Opt does not apply to the kernel it was given for."""
 

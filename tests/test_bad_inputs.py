@@ -95,7 +95,7 @@ def test_oversized_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @DEVICES
 def test_what_is_no_kernel(device: Device) -> None:
-    with pytest.raises(GraphError, match="takes a SINK, got a ADD"):
+    with pytest.raises(GraphError, match="takes a SINK, got an ADD"):
         device.compile(UOp.const(1, dtypes.i32) + UOp.variable("v", 0, 1, dtypes.i32))
     with pytest.raises(GraphError, match="takes a SINK, got str"):
         device.compile("vector_add")  # type: ignore[arg-type]

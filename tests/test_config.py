@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from svod.config import (
 from svod.errors import ConfigError
 
 ROOT = Path(module.__file__).parents[1]
-OTHER = {"threads": available_cores() + 1, "vector_bits": 256, "contract": "off", "check": frozenset(("bounds",)), "opt_level": 0}
+OTHER = {"threads": 1 if available_cores() > 1 else 2, "vector_bits": 256, "contract": "off", "check": frozenset(("bounds",)),
+         "opt_level": 0}
 GOOD = {
     "SVOD_NUM_THREADS": ("3", 3), "SVOD_VECTOR_BITS": ("512", 512), "SVOD_CONTRACT": (" All ", "all"),
     "SVOD_CHECK": ("bounds, Race", frozenset(("bounds", "race"))), "SVOD_OPT_LEVEL": ("1", 1), "SVOD_DEBUG": ("7", 7),
@@ -37,7 +39,7 @@ GOOD = {
     "SVOD_CACHE_MAX_SIZE": ("2G", 2 << 30), "DEVICE": ("CUDA:1", "CUDA:1"),
 }
 BAD = [
-    ("SVOD_NUM_THREADS", "0"), ("SVOD_NUM_THREADS", "two"), ("SVOD_NUM_THREADS", "1025"), ("SVOD_NUM_THREADS", "1.5"),
+    ("SVOD_NUM_THREADS", "0"), ("SVOD_NUM_THREADS", "two"), ("SVOD_NUM_THREADS", "65"), ("SVOD_NUM_THREADS", "1.5"),
     ("SVOD_VECTOR_BITS", "333"), ("SVOD_VECTOR_BITS", "-1"), ("SVOD_CONTRACT", "fast"), ("SVOD_CHECK", "bounds,speed"),
     ("SVOD_CHECK", "none,bounds"), ("SVOD_OPT_LEVEL", "4"), ("SVOD_DEBUG", "8"), ("SVOD_DEBUG", "x"), ("SVOD_CACHE", "maybe"),
     ("SVOD_CACHE_MAX_SIZE", "-2G"), ("SVOD_CACHE_MAX_SIZE", "0"), ("SVOD_CACHE_MAX_SIZE", "2X"), ("SVOD_CACHE_MAX_SIZE", "1e400"),
@@ -52,7 +54,7 @@ def value_of(found: Settings, name: str) -> object:
 
 def test_nothing_set_gives_the_defaults() -> None:
     assert read_env({}) == Settings() == Settings(Config(), Debug(), CacheSettings(), None)
-    assert Config().threads == len(os.sched_getaffinity(0))
+    assert Config().threads == min(len(os.sched_getaffinity(0)), 64)
 
 
 @pytest.mark.parametrize("name", [v.name for v in VARIABLES])
@@ -163,3 +165,25 @@ def test_the_cache_directory_is_the_platforms_unless_given(monkeypatch: pytest.M
 def test_importing_the_settings_loads_no_third_party() -> None:
     code = "import sys, svod.config; print([m for m in ('platformdirs', 'numpy', 'llvmlite', 'difflib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, check=True, capture_output=True).stdout.strip() == "[]"
+
+
+def test_the_limit_of_threads_is_the_pools() -> None:
+    from svod.device.cpu import pool
+    assert module.MAX_THREADS == pool.MAX_THREADS == 64
+    assert available_cores() <= 64
+    with pytest.raises(ConfigError, match=r"Config.threads is 65(.|\n)*from 1 to 64"):
+        Config(threads=65)
+
+
+@pytest.mark.parametrize(("make", "what", "hint"), [
+    (lambda: Debug(dump="/tmp/x"), "Debug.dump is '/tmp/x'", "pathlib.Path"), (lambda: Debug(debug=8), "Debug.debug is 8", "0 to 7"),
+    (lambda: CacheSettings(dir="/tmp/x"), "CacheSettings.dir is '/tmp/x'", "pathlib.Path"),
+    (lambda: CacheSettings(enabled="no"), "enabled='no'", "True or False"),
+    (lambda: CacheSettings(max_bytes=-1), "max_bytes=-1", "0 or more"),
+    (lambda: override(threads=3).__enter__(), "no setting called 'threads'", r"config=Config\(threads"),  # type: ignore[call-arg]
+    (lambda: override(speed=3).__enter__(), "no setting called 'speed'", "config, debug, cache, device"),  # type: ignore[call-arg]
+    (lambda: override(config="fast").__enter__(), "the setting config is 'fast'", "Config"),  # type: ignore[arg-type]
+])
+def test_settings_made_in_python_are_checked(make: Callable[[], object], what: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=f"{what}(.|\n)*hint: .*{hint}"):
+        make()

@@ -126,12 +126,12 @@ def test_every_rule_has_an_example() -> None:
 # --- an op -------------------------------------------------------------------------------------------------------------------------
 
 def test_an_op_without_a_row_or_a_meaning(tmp_path: Path) -> None:
-    source = (ROOT / "svod/ir/ops.py").read_text(encoding="utf-8").replace("    RSQRT = auto()", "    CBRT = auto()\n    RSQRT = auto()")
-    assert "CBRT" in source
+    source = (ROOT / "svod/ir/ops.py").read_text(encoding="utf-8").replace("    RSQRT = auto()", "    LGAMMA = auto()\n    RSQRT = auto()")
+    assert "LGAMMA" in source
     assert_quoted(import_error(tmp_path, source, "import svod.ir.ops"))
-    with_row = source.replace("    Op.RSQRT: _unary", '    Op.CBRT: _unary("Cube root."),\n    Op.RSQRT: _unary')
+    with_row = source.replace("    Op.RSQRT: _unary", '    Op.LGAMMA: _unary("Log of gamma."),\n    Op.RSQRT: _unary')
     use = ("from svod.dtype import dtypes; from svod.ir.ops import Op; from svod.ir.semantics import meaning\n"
-           "meaning(Op.CBRT, dtypes.f32, dtypes.f32)")
+           "meaning(Op.LGAMMA, dtypes.f32, dtypes.f32)")
     assert_quoted(import_error(tmp_path, with_row, use))
 
 

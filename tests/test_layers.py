@@ -19,9 +19,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "version", "config"),
     ("dtype",),
     ("ir", "target"),
-    ("codegen | renderers | lang",),
+    ("codegen | renderers",),
     ("device",),
-    ("aot", "library", "compat"),
+    ("lang", "aot", "library", "compat"),
     ("testing", "tools", "__main__"),
 )
 """Lowest first. Within a layer a name may import those to its left; `a | b` are siblings, which never import each other."""

@@ -9,7 +9,7 @@ import pytest
 from svod.testing.pages import blocks, check
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("ARCHITECTURE.md", "docs/cpu-abi.md", "docs/limitations.md")
+PAGES = ("ARCHITECTURE.md", "docs/cpu-abi.md", "docs/limitations.md", "docs/tour.md")
 
 
 @pytest.mark.devices("CPU", "INTERP", "NULL")
@@ -23,6 +23,13 @@ def test_every_block_of_python_is_read(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
     assert page.count("```python\n") == len(blocks(page)) > 1
     assert page.count("\n```") % 2 == 0
+
+
+def test_the_tour_is_all_python_and_what_it_prints() -> None:
+    page = (ROOT / "docs/tour.md").read_text(encoding="utf-8")
+    assert len(blocks(page)) > 20
+    assert page.count("```text\n") == sum(bool(b.output) for b in blocks(page)), "an output below no code"
+    assert page.count("\n```") == 2 * page.count("```python\n") + 2 * page.count("```text\n"), "a block that is neither python nor text"
 
 
 def test_the_index_names_every_page_once() -> None:

@@ -115,8 +115,10 @@ def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
     """
     index = store.src[0].src[1]
     steps: list[tuple[UOp, UOp]] = []
-    for r in ranges:
-        s = step(index, r)
+    ranges = list(ranges)
+    for r in ranges:  # the variable of another loop does not move with `r`, even if its bounds do
+        fixed = {q: UOp.variable(f"axis {q.arg.path}", 0, 1 << 40) for q in ranges if q is not r and r in free_ranges(q)}
+        s = step(index.substitute(fixed), r)
         if s is None or free_ranges(s) or interval(s)[0] < 0:
             return False
         steps.append((s, r))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from svod.dtype import PtrDType
+from svod.dtype import PtrDType, dtypes
 from svod.ir.ops import Op
 from svod.ir.rules.reductions import identity
 from svod.ir.scope import free_ranges, nest_order
@@ -48,33 +48,76 @@ def normalize(sink: UOp) -> UOp:
 
 
 def pin_loads(sink: UOp) -> UOp:
-    """Loads of memory that the loops around them also store are made in every iteration of those loops, even if their index is the same:
-    `o[j] = o[j] + a[i, j]` adds for each i. Says so before any rewriting, so that no simplification can change it.
+    """Says in the graph when the loads of memory that is also stored are made, before any rewriting, so that no simplification changes it:
+    in every iteration of the loops that store it, even if their index is the same (`o[j] = o[j] + a[i, j]` adds for each i); and not
+    before a store that is written before the effect that first needs them, even if they turn out to read what was read already.
     """
-    def pin(u: UOp) -> UOp:
-        if u.op is not Op.END:
-            return u
-        ranges = [r for r in u.src[1:] if r.op is Op.RANGE]
-        own = own_nodes(u.src[0])
-        stored = {_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)}
-        table: dict[UOp, UOp] = {}
-        for x in own:
-            if x.op is Op.LOAD and _memory(x) in stored:
-                index = x.src[0]
-                table[x] = x.replace(src=(index.replace(src=(index.src[0].after(*ranges), *index.src[1:])), *x.src[1:]))
-        return u.replace(src=(u.src[0].substitute(table), *u.src[1:])) if table else u
-    return map_closers(sink, pin)
+    new: dict[UOp, UOp] = {}
+    for u in sink.toposort():
+        src = tuple([new[s] for s in u.src])
+        if u.op is Op.SINK:
+            src = tuple(_in_turn([e for s in src for e in effects_of(s)]))
+        elif u.op is Op.END:
+            src = (UOp.group(*_in_turn(list(effects_of(src[0])))), *src[1:])
+        v = u if src == u.src else u.replace(src=src)
+        new[u] = _pinned(v) if u.op is Op.END else v
+    return new[sink]
+
+
+def _pinned(end: UOp) -> UOp:
+    ranges = [r for r in end.src[1:] if r.op is Op.RANGE]
+    own = own_nodes(end.src[0])
+    stored = {_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)}
+    table = {x: tuple(ranges) for x in own if x.op is Op.LOAD and _memory(x) in stored}
+    return end.replace(src=(_delayed(end.src[0], table, own), *end.src[1:])) if table else end
+
+
+def _delayed(effect: UOp, table: dict[UOp, tuple[UOp, ...]], own: list[UOp]) -> UOp:
+    """`effect` with loads that wait for what the table says. What it waits for and is not part of it stays the nodes it is."""
+    mine = set(own)
+    kept = {d for u in own if u.op is Op.AFTER for d in u.src[1:] if d not in mine}
+    new: dict[UOp, UOp] = {d: d for d in kept}
+    for u in effect.toposort(lambda x: x not in kept):
+        src = tuple([new[s] for s in u.src])
+        v = u if src == u.src else u.replace(src=src)
+        if u in table:
+            index = v.src[0]
+            v = v.replace(src=(index.replace(src=(index.src[0].after(*table[u]), *index.src[1:])), *v.src[1:]))
+        new[u] = v
+    return new[effect]
+
+
+def _in_turn(effects: list[UOp]) -> list[UOp]:
+    """Effects one after the other, where a load that could be taken for one made earlier waits for the store between the two."""
+    out: list[UOp] = []
+    stored: dict[UOp, UOp] = {}
+    loaded: set[UOp] = set()
+    seen: set[UOp] = set()
+    changed: dict[UOp, UOp] = {}
+    table: dict[UOp, tuple[UOp, ...]] = {}
+    for e in effects:
+        own = own_nodes(e)
+        loads = [x for x in own if x.op is Op.LOAD and x not in seen]
+        seen.update(loads)
+        table.update((x, (stored[m],)) for x in loads if (m := _memory(x)) in stored and m in loaded)
+        loaded.update(_memory(x) for x in loads)
+        done = _delayed(e.substitute(changed), table, own) if any(x in table for x in own) else e.substitute(changed)
+        if done is not e:
+            changed[e] = done
+        out.append(done)
+        stored.update((_memory(x), done) for x in own_nodes(done) if x.op in (Op.STORE, Op.ATOMIC))
+    return out
 
 
 def own_nodes(root: UOp) -> list[UOp]:
-    """The nodes of `root` itself, not of the effects it waits for."""
+    """The nodes of `root` itself, with the values it waits for, not those of the effects it waits for."""
     out, seen, stack = [], set(), [root]
     while stack:
         u = stack.pop()
         if u not in seen:
             seen.add(u)
             out.append(u)
-            stack += u.src[:1] if u.op is Op.AFTER else u.src
+            stack += u.src if u.op is not Op.AFTER else [s for k, s in enumerate(u.src) if k == 0 or s.dtype is not dtypes.void]
     return out
 
 
@@ -88,6 +131,7 @@ def _memory(access: UOp) -> UOp:
 def separate_axes(sink: UOp) -> UOp:
     """Gives loops of their own to closers of a range that others close too: REDUCEs beside an END or waiting for one another, and ENDs
     that other effects wait for. Afterwards a range is closed once in any nest, so substituting it in one body touches no other."""
+    sink = _parted(sink)
     order = sink.toposort()
     fresh = _Fresh(max((r.arg.path[0] for r in order if r.op is Op.RANGE), default=0))
     roots = {e for s in sink.src for e in _nested(s)}
@@ -100,11 +144,64 @@ def separate_axes(sink: UOp) -> UOp:
         src = tuple([new[s] for s in u.src])
         v = u if src == u.src else u.replace(src=src)
         if u.op is Op.REDUCE:
-            v = v.substitute({r: f for r in u.src[1:] if (f := fresh.of(r, level[u], taken=r in ended)) is not r})
+            v = _renamed(v, {r: f for r in u.src[1:] if (f := fresh.of(r, level[u], taken=r in ended)) is not r})
         elif u.op is Op.END and u not in roots:
-            v = v.substitute({r: fresh.of(r, id(u), taken=True) for r in u.src[1:] if r in twice})
+            v = _renamed(v, {r: fresh.of(r, id(u), taken=True) for r in u.src[1:] if r in twice})
         new[u] = v
     return new[sink]
+
+
+def _parted(sink: UOp) -> UOp:
+    """Loops over one range that are written one after the other stay two loops if the second one touches what the first has written, or
+    writes what it has touched: the second gets ranges of its own, so that nothing joins the two."""
+    fresh = _Fresh(max((r.arg.path[0] for r in sink.find(Op.RANGE)), default=0))
+    new: dict[UOp, UOp] = {}
+    for u in sink.toposort():
+        src = tuple([new[s] for s in u.src])
+        if u.op is Op.SINK or u.op is Op.GROUP:
+            src = _siblings([e for s in src for e in effects_of(s)], fresh)
+        new[u] = u if src == u.src else u.replace(src=src)
+    return new[sink]
+
+
+def _siblings(effects: list[UOp], fresh: _Fresh) -> tuple[UOp, ...]:
+    out: list[UOp] = []
+    for e in effects:
+        before = [x for x in out if x.op is Op.END]
+        if e.op is Op.END and any(_feeds(x, e) for x in before):
+            taken = {r for x in before for r in x.src[1:]}
+            out.append(_renamed(e, {r: fresh.of(r, id(e), taken=True) for r in e.src[1:] if r in taken}))
+        else:
+            out.append(e)
+    return tuple(out)
+
+
+def _renamed(closer: UOp, table: dict[UOp, UOp]) -> UOp:
+    """`closer` with other ranges; the effects it waits for that have closed the old ones themselves stay the nodes they are."""
+    if not table:
+        return closer
+    for r in nest_order(tuple(table)):  # the bounds of one may depend on another
+        table[r] = table[r].replace(src=tuple(s.substitute(table) for s in table[r].src))
+    kept = {u: u for u in closer.toposort() if u is not closer and u.op is Op.END and not free_ranges(u) & table.keys()}
+    return closer.substitute({**kept, **table})
+
+
+def _feeds(first: UOp, second: UOp) -> bool:
+    """True if two loops over a common range have to stay two."""
+    return bool(set(first.src[1:]) & set(second.src[1:])) and _meet(first, second)
+
+
+def _meet(first: UOp, second: UOp) -> bool:
+    """True if one of two effects stores to memory that the other one loads or stores."""
+    (a, wa), (b, wb) = (_touched(e) for e in (first, second))
+    return bool(wa & b or wb & a)
+
+
+def _touched(effect: UOp) -> tuple[set[UOp], set[UOp]]:
+    """The memories an effect itself loads or stores, and those it stores."""
+    own = own_nodes(effect)
+    stored = {_memory(u) for u in own if u.op in (Op.STORE, Op.ATOMIC)}
+    return stored | {_memory(u) for u in own if u.op is Op.LOAD}, stored
 
 
 def _nested(effect: UOp) -> list[UOp]:
@@ -140,14 +237,29 @@ def _close(effects: list[UOp], outer: frozenset[UOp]) -> list[UOp]:
         if not order:
             out.append(first)
             continue
-        same = [first]
+        same, skipped = [first], list[UOp]()
         for e in list(rest):
-            if order[0] in free_ranges(e) and not _depends(e, rest):
+            if _outermost(e, outer) is order[0] and not _depends(e, rest) and not any(_meet(x, e) for x in skipped):
                 same.append(e)
                 rest.remove(e)
-        common = [r for r in order if all(r in free_ranges(e) for e in same)]
+            else:
+                skipped.append(e)
+        common = order[:_agreed([nest_order(free_ranges(e) - outer) for e in same])]
         out.append(UOp.group(*_close(same, outer.union(common))).end(*common))
     return out
+
+
+def _outermost(e: UOp, outer: frozenset[UOp]) -> UOp | None:
+    order = nest_order(free_ranges(e) - outer)
+    return order[0] if order else None
+
+
+def _agreed(orders: list[list[UOp]]) -> int:
+    """How many of the outermost ranges are the same in all of `orders`: those loops can be shared without changing any order."""
+    n = 0
+    while all(len(o) > n and o[n] is orders[0][n] for o in orders):
+        n += 1
+    return n
 
 
 def reopen(sink: UOp) -> UOp:
@@ -173,13 +285,14 @@ def _depends(e: UOp, rest: list[UOp]) -> bool:
 
 
 def guard(body: UOp, r: UOp, valid: UOp) -> UOp:
-    """`body` with every access that depends on `r` made only where `valid` holds. Direct effects are guarded in any case."""
+    """`body` with every access that depends on `r` made only where `valid` holds. What it writes itself is guarded in any case."""
     new: dict[UOp, UOp] = {}
-    direct = set(effects_of(body))
+    own = set(own_nodes(body))
     for u in body.toposort():
         src = tuple([new[s] for s in u.src])
         v = u if src == u.src else u.replace(src=src)
-        if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC) and (u in direct or r in free_ranges(u.src[0])):
+        writes = u.op in (Op.STORE, Op.ATOMIC) and (u in own or r in free_ranges(u))
+        if writes or (u.op is Op.LOAD and r in free_ranges(u.src[0])):
             v = _guarded(v, valid)
         new[u] = v
     return new[body]

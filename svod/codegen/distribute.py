@@ -9,6 +9,7 @@ from __future__ import annotations
 from svod.codegen.closers import effects_of, own_nodes
 from svod.dtype import AddrSpace, PtrDType, dtypes
 from svod.ir.args import BarrierScope, RangeArg
+from svod.ir.effects import memory
 from svod.ir.ops import Op
 from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
@@ -48,10 +49,13 @@ def _owned(effect: UOp, core: UOp) -> UOp:
 
 
 def _spread(effect: UOp, core: UOp) -> bool:
-    """True if where the effect writes depends on the core: its loop over the cores' shares, even one of a single iteration."""
+    """True if where the effect writes depends on the core: its loop over the cores' shares, even one of a single iteration, or memory of
+    which each core has its own."""
     if effect.op in (Op.END, Op.GROUP):
         return all(_spread(e, core) for e in effects_of(effect.src[0] if effect.op is Op.END else effect))
-    return effect.op in (Op.STORE, Op.ATOMIC) and core in effect.src[0].src[1].toposort()
+    if effect.op not in (Op.STORE, Op.ATOMIC):
+        return False
+    return core in effect.src[0].src[1].toposort() or memory(effect.src[0]).op in (Op.DEFINE_REG, Op.DEFINE_LOCAL)
 
 
 def _fenced(dep: UOp, core: UOp) -> UOp:

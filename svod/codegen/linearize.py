@@ -6,6 +6,8 @@ Invariant: every operand is executed before its user, in a block that is open th
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from svod.codegen.closers import effects_of
 from svod.errors import GraphError
 from svod.ir.args import BarrierScope
@@ -85,6 +87,10 @@ class _Linearizer:
                 stack.pop()
                 self.loop(u, self.depth_of(free_ranges(u)))
                 continue
+            if u.op is Op.STORE:  # done whether or not a loop that needs it runs
+                stack.pop()
+                self.at(self.depth_of(free_ranges(u)), lambda u=u: self.effect(u))  # type: ignore[misc]
+                continue
             if u.op is Op.RANGE:
                 raise GraphError(f"axis {u.arg.path} is used outside its loop", hint="close the store with .end(range), or reduce over it")
             missing = [s for s in u.src if s not in self.where]
@@ -135,22 +141,28 @@ class _Linearizer:
 
     def loop(self, end: UOp, depth: int) -> None:
         """Builds the loops of `end` and appends them to the block at `depth`."""
+        self.at(depth, lambda: self.nest(nest_order(tuple(r for r in end.src[1:] if r.op is Op.RANGE)), end.src[0]))
+        self.note(end, depth)
+
+    def at(self, depth: int, do: Callable[[], None]) -> None:
+        """Does something with the block at `depth` as the innermost one; what deeper blocks hold is out of sight meanwhile."""
         saved, self.chain = self.chain[depth + 1:], self.chain[:depth + 1]
-        for d in range(depth + 1, depth + 1 + len(saved)):
-            for u in saved[d - depth - 1].placed:
+        for block in saved:
+            for u in block.placed:
                 del self.where[u]
-        self.nest(nest_order(tuple(r for r in end.src[1:] if r.op is Op.RANGE)), end.src[0])
+        do()
         for i, block in enumerate(saved):
             self.chain.append(block)
             for u in block.placed:
                 self.where[u] = depth + 1 + i
-        self.note(end, depth)
 
     def nest(self, ranges: list[UOp], body: UOp) -> None:
         if not ranges:
             self.effect(body)
             return
         r, *rest = ranges
+        if interval(r.src[1])[1] <= interval(r.src[0])[0]:
+            return
         for s in r.src:
             self.need(s)
         outer = self.chain[-1]

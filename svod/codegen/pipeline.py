@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from svod.codegen.apply import apply_opts, check_order
+from svod.codegen.apply import apply_opts
 from svod.codegen.branch import branch_rare_arms
 from svod.codegen.closers import normalize, pin_loads, reopen, separate_axes
 from svod.codegen.contract import CONTRACTION
@@ -20,6 +20,8 @@ from svod.codegen.expand import expand
 from svod.codegen.ids import loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
+from svod.codegen.order import check_order
+from svod.codegen.reach import check_inside
 from svod.codegen.strategy import default_opts
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
@@ -64,7 +66,9 @@ def _check_kernel(sink: UOp, ctx: Context) -> UOp:
             hint="the device INTERP checks the bounds of every access; unset SVOD_CHECK for the others",
         )
     verify(sink, KERNEL)
-    return variables_for_binds(sink)
+    sink = variables_for_binds(sink)
+    check_inside(sink)
+    return sink
 
 
 def _simplify(sink: UOp, ctx: Context) -> UOp:
@@ -82,7 +86,7 @@ def _choose(sink: UOp, ctx: Context) -> UOp:
 def _apply(sink: UOp, ctx: Context) -> UOp:
     tried = sink.cache.get("tried on")  # the strategy has applied these Opts already, to the kernel without them
     if tried is None:
-        check_order(sink, sink.arg.opts)
+        check_order(sink, sink.arg.opts, ctx.target.cores)
         tried = sink
     return reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
 

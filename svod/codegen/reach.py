@@ -1,14 +1,18 @@
 """What a launch needs of its arguments: how many elements of each buffer the kernel touches, and how much work it is.
 
-Owns: the two expressions over the kernel's variables. Must not know schedules: both are read off the kernel as written.
-Invariant: `elements` never asks for more than the kernel can touch; where indices are not monotone or guarded it asks for less.
+Owns: the two expressions over the kernel's variables, and the check that what is known of them already fits.
+Must not know schedules: all is read off the kernel as written.
+Invariant: `elements` never asks for more than the kernel can touch; where indices are guarded, come from memory or have no extreme that
+`extreme` finds it asks for less.
 """
 from __future__ import annotations
 
-from svod.codegen.analysis import pointer, step
+from svod.codegen.analysis import pointer
+from svod.codegen.extremes import extreme
 from svod.dtype import PtrDType, dtypes
+from svod.errors import GraphError
 from svod.ir.bounds import interval
-from svod.ir.ops import Op
+from svod.ir.ops import MEMORIES, Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.scope import free_ranges, nest_order
@@ -16,7 +20,6 @@ from svod.ir.uop import UOp
 
 NS_PER_OP = 8
 """Element operations a core does in a nanosecond, roughly: vector code on data in cache."""
-BIG = 1 << 61
 BELOW = 1 << 60
 """What `elements` asks for where an access would lie below element 0: more than any buffer has."""
 
@@ -36,6 +39,28 @@ def elements(sink: UOp) -> dict[int, UOp]:
         old = need.get(p.arg.slot, zero)
         need[p.arg.slot] = rewrite(old.maximum(top), SIMPLIFY)
     return need
+
+
+def check_inside(sink: UOp) -> None:
+    """GraphError for an access without a gate that is certainly outside memory whose size the graph says, or below element 0."""
+    loops: dict[UOp, frozenset[UOp]] = {}
+    for u in sink.toposort():
+        if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (m := pointer(u)).op not in MEMORIES or len(u.src[0].src) > 2:
+            continue
+        (lo, hi), size = interval(u.src[0].src[1]), m.arg.size
+        if (lo >= 0 and (size is None or hi < size)) or u.src[0].src[1].dtype.lanes > 1:
+            continue
+        loops = loops or _loops(sink)
+        need = _needed(u, free_ranges(u) if u.op is not Op.LOAD else loops[u])
+        if need is None or need.op is not Op.CONST:
+            continue
+        what, verb = m.arg.name or f"{m.op.name} {m.arg.id}", "reads" if u.op is Op.LOAD else "writes"
+        if need.arg.value >= BELOW:
+            raise GraphError(f"the kernel {verb} below element 0 of {what!r}", at=sink.arg.name,
+                             hint="elements count from 0: start the range later, or gate the access: a.index(i, gate)")
+        if size is not None and need.arg.value > size:
+            raise GraphError(f"the kernel {verb} element {need.arg.value - 1} of {what!r}, which has {size}", at=sink.arg.name,
+                             hint=f"elements 0 to {size - 1} exist: correct the index, the bounds of the range, or the size")
 
 
 def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
@@ -58,9 +83,9 @@ def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
 def _needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     """Elements the buffer must have for an access: one past the greatest index, 0 if it does not happen, BELOW if the least is negative.
 
-    None if the index is not monotone in its ranges.
+    None if an extreme of the index is not known.
     """
-    top = _end(access.src[0].src[1], last=True)
+    top = extreme(access.src[0].src[1], last=True)
     if top is None:
         return None
     happens = UOp.const(True, dtypes.bool)
@@ -70,27 +95,9 @@ def _needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     if free_ranges(happens):
         return None
     need = top[0] + 1
-    if interval(access.src[0].src[1])[0] < 0 and (bottom := _end(access.src[0].src[1], last=False)) is not None:
+    if interval(access.src[0].src[1])[0] < 0 and (bottom := extreme(access.src[0].src[1], last=False)) is not None:
         need = (bottom[0] < 0).where(UOp.const(BELOW, dtypes.index), need)
     return rewrite(happens.where(need, 0), SIMPLIFY)
-
-
-def _end(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
-    """The greatest (least) value of an index over its loops, and those loops; None if it is not monotone or comes from memory."""
-    loops: frozenset[UOp] = frozenset()
-    while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
-        r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
-        s = step(index, r)
-        if s is None:
-            return None
-        lo, hi = interval(s)
-        if lo < 0 < hi:
-            return None
-        loops |= {r}
-        index = rewrite(index.substitute({r: r.src[1] - 1 if (lo >= 0) is last else r.src[0]}), SIMPLIFY)
-    if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()) or interval(index)[1] >= BIG:
-        return None
-    return index, loops
 
 
 def work(sink: UOp) -> UOp:

@@ -1,7 +1,7 @@
 """The schedule as data: `Opt` values that say how the loops of a kernel run, and nothing about what it computes.
 
 Owns: the Opt kinds, their text form and checks of their arguments. Applying them is in `apply.py`; choosing them in `strategy.py`.
-Must not know targets. Invariant: an Opt is hashable, prints as `SPLIT(0,1 by 16, mask)` and parses back.
+Must not know targets. Invariant: an Opt is hashable, prints as `SPLIT(0.1 by 16 mask)` and parses back.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class OptKind(Enum):
     """The reduction keeps one accumulator for each iteration of the axis."""
     PAD = "PAD"
     """Rounds the axis up to a multiple of `amount`, with guarded accesses."""
+    CARRY = "CARRY"
+    """The reduced axis goes outside the loop `other`: each of its iterations continues from the partial result of the one before."""
     STAGE = "STAGE"
     """Copies the part of buffer `amount` that the body of `axis` reads into scratch memory first."""
     MMA = "MMA"
@@ -50,8 +52,37 @@ class Tail(Enum):
     """A second copy of the loop body for the rest, on axis.2."""
     MASK = "mask"
     """One more outer iteration, accesses guarded."""
+    BALANCED = "balanced"
+    """Equal parts of at most the amount, multiples of a unit; the last may be shorter. At least one part, which may be empty."""
     EXACT = "exact"
     """The extent must be a multiple of the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """How a STAGE lays out what it copies. As text `as 0.1,2 pad 16 shared if 2048 reads 96`, with the parts that are not the default."""
+
+    order: tuple[Path, ...] = ()
+    """The axes of the panel, outermost first, the last one contiguous. Empty for the order in which the source lies."""
+    pad: int = 0
+    """Elements left free after each row, a row being the last axis of the order."""
+    shared: bool = False
+    """One panel for all cores, of all that is read: filled before a grid barrier, each core copying its share of `axis`. Else each core
+    has its own."""
+    guard: int = 0
+    """Unless 0: copy only where the source's rows are a multiple of this many bytes apart, which is found out at run time."""
+    reads: int = 0
+    """Unless 0: copy only where each element of the panel is read at least so many times, likewise."""
+
+    def __str__(self) -> str:
+        order = [f"as {','.join(map(path_text, self.order))}"] * bool(self.order)
+        pad = [f"pad {self.pad}"] * bool(self.pad)
+        guard = [f"if {self.guard}"] * bool(self.guard)
+        reads = [f"reads {self.reads}"] * bool(self.reads)
+        return " ".join([*order, *pad, *["shared"] * self.shared, *guard, *reads])
+
+
+DENSE = Panel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +94,19 @@ class Opt:
     amount: int = 0
     tail: Tail = Tail.EXACT
     other: Path = ()
+    unit: int = 1
+    panel: Panel = DENSE
 
     def __post_init__(self) -> None:
         if not self.axis:
             raise ScheduleError(f"{self.kind.name} names no axis")
         if self.kind in (OptKind.SPLIT, OptKind.PAD) and self.amount < 1:
             raise ScheduleError(f"{self.kind.name} of axis {path_text(self.axis)} by {self.amount}", hint="the amount must be at least 1")
-        if self.kind in (OptKind.SWAP, OptKind.MERGE) and not self.other:
+        if self.unit < 1 or (self.unit > 1 and (self.tail is not Tail.BALANCED or self.amount % self.unit)):
+            raise ScheduleError(f"{self}: a unit of {self.unit}", hint="a unit divides the amount of a balanced SPLIT")
+        if self.panel != DENSE and self.kind is not OptKind.STAGE:
+            raise ScheduleError(f"{self}: a panel", hint="only STAGE has one")
+        if self.kind in (OptKind.SWAP, OptKind.MERGE, OptKind.CARRY) and not self.other:
             raise ScheduleError(f"{self.kind.name} of axis {path_text(self.axis)} names no second axis")
 
     def __str__(self) -> str:
@@ -78,8 +115,12 @@ class Opt:
             parts.append(f"with {path_text(self.other)}")
         if self.amount:
             parts.append(f"by {self.amount}")
+        if self.unit > 1:
+            parts.append(f"unit {self.unit}")
         if self.tail is not Tail.EXACT:
             parts.append(self.tail.value)
+        if self.panel != DENSE:
+            parts.append(str(self.panel))
         return f"{self.kind.value}({' '.join(parts)})"
 
 
@@ -88,7 +129,11 @@ def path_text(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-_FORM = re.compile(r"(?P<kind>[A-Z]+)\((?P<axis>[\d.-]+)(?: with (?P<other>[\d.-]+))?(?: by (?P<amount>\d+))?(?: (?P<tail>peel|mask))?\)")
+_FORM = re.compile(
+    r"(?P<kind>[A-Z]+)\((?P<axis>[\d.-]+)(?: with (?P<other>[\d.-]+))?(?: by (?P<amount>\d+))?(?: unit (?P<unit>\d+))?"
+    r"(?: (?P<tail>peel|mask|balanced))?"
+    r"(?: as (?P<order>[\d.,-]+))?(?: pad (?P<pad>\d+))?(?P<shared> shared)?(?: if (?P<guard>\d+))?(?: reads (?P<reads>\d+))?\)"
+)
 
 
 def parse_opt(text: str) -> Opt:
@@ -96,12 +141,22 @@ def parse_opt(text: str) -> Opt:
     if (m := _FORM.fullmatch(text.strip())) is None or m["kind"] not in OptKind.__members__:
         raise ScheduleError(f"{text!r} is not an Opt", hint="for example SPLIT(0 by 64 peel), SWAP(0 with 1), VECTOR(0.1)")
     return Opt(
-        OptKind[m["kind"]], _path(m["axis"]), int(m["amount"] or 0), Tail(m["tail"] or "exact"), _path(m["other"]) if m["other"] else ()
+        OptKind[m["kind"]],
+        _path(m["axis"]),
+        int(m["amount"] or 0),
+        Tail(m["tail"] or "exact"),
+        _path(m["other"]) if m["other"] else (),
+        int(m["unit"] or 1),
+        Panel(_order(m["order"]), int(m["pad"] or 0), m["shared"] is not None, int(m["guard"] or 0), int(m["reads"] or 0)),
     )
 
 
 def _path(text: str) -> Path:
     return tuple(int(p) for p in text.split("."))
+
+
+def _order(text: str | None) -> tuple[Path, ...]:
+    return tuple(map(_path, text.split(","))) if text else ()
 
 
 register_arg(Opt, str, parse_opt)

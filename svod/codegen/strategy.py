@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_memory, pointer, reach, step, stride, trip, trips
 from svod.codegen.apply import apply_opts
+from svod.codegen.carry import fits_output
 from svod.codegen.closers import axes, effects_of
-from svod.codegen.schedule import Opt, OptKind, Path, Tail
+from svod.codegen.schedule import DENSE, Opt, OptKind, Panel, Path, Tail
 from svod.dtype import DType, PtrDType, dtypes
 from svod.ir.bounds import constant, divides, interval
 from svod.ir.ops import Op
@@ -45,9 +46,14 @@ class Tuning:
     """From this many rows on, the fullest tile wins even if some rows are left over; below, a tile that divides the extent is preferred."""
     bad_stride: int = 2048
     """Row strides that are multiples of this many bytes fall into few cache sets."""
+    block: int = 1024
+    """Iterations of a reduction after which the tile goes on to other operands, where all of them do not fit half the L2, or are
+    not known: 512 writes the output too often, 2 to 5 % slower."""
 
 
 TUNING = Tuning()
+UNIT = 4
+"""Blocks of a reduction are multiples of this: whole vectors of a row that is read in place."""
 
 
 @dataclass
@@ -60,9 +66,12 @@ class Scheduler:
 
     def do(self, kind: OptKind, axis: Path, amount: int = 0, *, tail: Tail = Tail.EXACT, other: Path = ()) -> None:
         """Applies one Opt and records it; an axis that simplification has removed needs none."""
-        if self.axis(axis) is None:
+        self.opt(Opt(kind, axis, amount, tail, other))
+
+    def opt(self, opt: Opt) -> None:
+        """Like `do`, of an Opt with more to say."""
+        if self.axis(opt.axis) is None:
             return
-        opt = Opt(kind, axis, amount, tail, other)
         self.sink = apply_opts(self.sink, (opt,), self.target.cores)
         self.opts.append(opt)
 
@@ -130,6 +139,8 @@ class Plan:
     parallel: Path | None = None
     group: Path | None = None
     stage: tuple[int, Path] | None = None
+    panel: Panel = DENSE
+    block: tuple[Path, int] | None = None
     swap: tuple[Path, Path] | None = None
     small: list[Path] = field(default_factory=list)
 
@@ -234,13 +245,8 @@ class Planner:
         plan.lanes.append(spec)
         if tile is not None:
             m, rows, _ = tile
-            if (panel := self.staged(c, m, info)) is not None:
-                while spec.copies > 1 and panel[1] * spec.copies * spec.lanes > self.target.caches.l2 * 3 // 4:
-                    spec.copies //= 2
-                    rows = self.rows(m, spec.copies)
-                if panel[1] * spec.copies * spec.lanes <= self.target.caches.l2 * 3 // 4:
-                    self.stage(panel[0], (c, m), plan, spec)
-            plan.tile = (m.arg.path, rows)
+            self.blocked(info, (c, m), plan, spec)
+            plan.tile = (m.arg.path, rows if spec.copies == copies else self.rows(m, spec.copies))
 
     def tile(self, c: UOp, info: Reach, ranges: list[UOp], lanes: int) -> tuple[UOp, int, int] | None:
         """(axis, rows, registers a row) of a register tile, where a reduction reuses operands along a second axis."""
@@ -301,33 +307,59 @@ class Planner:
                 rows = next((r for r in range(rows, rows // 2, -1) if e % r == 0), rows)
         return max(1, rows)
 
-    def staged(self, c: UOp, m: UOp, info: Reach) -> tuple[int, int] | None:
-        """(slot, bytes of a panel one lane wide) of the operand that moves with `c`, is reused along `m` and is worth staging."""
-        red = next(r for r in info.reduces if c in free_ranges(r) and m in free_ranges(r))
-        loads = [a for a in reach([red], inside=red).accesses if a.op is Op.LOAD and stride(a, m) == 0 and stride(a, c) == 1]
+    def blocked(self, info: Reach, tile: tuple[UOp, UOp], plan: Plan, spec: Lanes) -> None:
+        """Plans the panel of the operand that moves with the tile's columns, and blocks of the reduction where it would be too large."""
+        red = next(r for r in info.reduces if tile[0] in free_ranges(r) and tile[1] in free_ranges(r))
+        load = self.operand(red, *tile)
+        if load is None or trip(tile[1]) < TUNING.peelable_rows or (panel := self.panel(load, red, tile)) is None:
+            return
         ks = list(red.src[1:])
-        if (
-            len(loads) != 1
-            or pointer(loads[0]).op is not Op.PARAM
-            or len(loads[0].src) != 1
-            or any(_constant_extent(k) is None for k in ks)
-        ):
-            return None
-        width = _element(loads[0]).itemsize
-        row = max((abs(stride(loads[0], k) or 0) for k in ks), default=0) * width
-        big = trips(free_ranges(loads[0])) * width > TUNING.stage_bytes
-        if trip(m) < TUNING.peelable_rows or not (row % TUNING.bad_stride == 0 or big):
-            return None
-        return pointer(loads[0]).arg.slot, trips(ks) * width
+        row = _element(load).itemsize * spec.copies * spec.lanes
+        known = all(_constant_extent(k) is not None for k in ks)
+        if not known or trips(ks) * row > self.target.caches.l2 // 2:
+            stores = [a for a in info.accesses if a.op is Op.STORE]
+            if len(ks) > 1 or len(stores) != 1 or not fits_output(UOp.group(*stores), stores[0], [red]):
+                if not known or not self.narrowed(spec, trips(ks) * row):
+                    return
+            else:
+                plan.block = (ks[0].arg.path, max(64, min(TUNING.block, self.target.caches.l2 // 4 // row)) // UNIT * UNIT)
+        spec.masked = _constant_extent(tile[0]) is not None
+        plan.stage, plan.panel = (pointer(load).arg.slot, tile[0].arg.path), panel
+        if tile[1].arg.path < tile[0].arg.path:
+            plan.swap = (tile[1].arg.path, tile[0].arg.path)
+
+    def narrowed(self, spec: Lanes, size: int) -> bool:
+        """Makes the tile narrower until a panel of `size` bytes fits three quarters of the L2; leaves it as it is if none does."""
+        copies, most = spec.copies, self.target.caches.l2 * 3 // 4
+        while copies > 1 and size * copies // spec.copies > most:
+            copies //= 2
+        fits = size * copies // spec.copies <= most
+        spec.copies = copies if fits else spec.copies
+        return fits
 
     @staticmethod
-    def stage(slot: int, tile: tuple[UOp, UOp], plan: Plan, spec: Lanes) -> None:
-        """Plans a panel of buffer `slot` for each step of the tile's columns, which become the outer loop."""
-        c, m = tile
-        spec.masked = True
-        plan.stage = (slot, c.arg.path)
-        if m.arg.path < c.arg.path:
-            plan.swap = (m.arg.path, c.arg.path)
+    def operand(red: UOp, c: UOp, m: UOp) -> UOp | None:
+        """The load that is contiguous along `c` and used again along `m`, if it is the only one and its buffer can be staged."""
+        loads = [a for a in reach([red], inside=red).accesses if a.op is Op.LOAD and stride(a, m) == 0 and stride(a, c) == 1]
+        return loads[0] if len(loads) == 1 and pointer(loads[0]).op is Op.PARAM and len(loads[0].src) == 1 else None
+
+    @staticmethod
+    def panel(load: UOp, red: UOp, tile: tuple[UOp, UOp]) -> Panel | None:
+        """How `load` is staged, with a guard for what is not known before the launch; None if it is better read where it lies."""
+        width = _element(load).itemsize
+        steps = [step(load.src[0].src[1], k) for k in red.src[1:]]
+        spans = free_ranges(load)
+        if any(d is None for d in steps):
+            return None
+        reads = 0 if _constant_extent(tile[1]) is not None else TUNING.peelable_rows
+        rows = [abs(interval(d)[1]) * width for d in steps if d is not None]
+        far = max(rows, default=0)
+        big = all(_constant_extent(r) is not None for r in spans) and trips(spans) * width > TUNING.stage_bytes
+        if big or (all(d is not None and constant(d) is not None for d in steps) and far % TUNING.bad_stride == 0):
+            return Panel(reads=reads)
+        if all(d is not None and constant(d) is not None for d in steps) or far < TUNING.bad_stride or len(steps) > 1:
+            return None
+        return Panel(guard=TUNING.bad_stride, reads=reads)
 
     def reduces(self, info: Reach, c: UOp | None, plan: Plan) -> None:
         """Lanes inside the reductions that `c` does not vectorize."""
@@ -423,9 +455,14 @@ def _schedule(s: Scheduler, p: Plan) -> None:
     if p.group is not None:
         x = spec.get(p.group)
         s.do(OptKind.GROUP, p.group, x.lanes * x.copies if x else 1)
+    if p.block is not None and p.tile is not None:
+        path, amount = p.block
+        s.opt(Opt(OptKind.SPLIT, path, amount, Tail.BALANCED, unit=UNIT))
+        s.do(OptKind.CARRY, (*path, 0), other=min(p.tile[0], *spec))
     if p.parallel is not None:
         x = spec.get(p.parallel)
-        unit = x.lanes * x.copies if x else p.tile[1] if p.tile and p.tile[0] == p.parallel else 1
+        alone = p.tile[1] if p.tile and p.tile[0] == p.parallel else 1
+        unit = x.lanes * (1 if p.panel.guard else x.copies) if x else alone
         s.do(OptKind.PARALLEL, p.parallel, unit)
     if p.tile is not None:
         path, rows = p.tile
@@ -435,7 +472,7 @@ def _schedule(s: Scheduler, p: Plan) -> None:
     for x in p.lanes:
         _lanes(s, x)
     if p.stage is not None:
-        s.do(OptKind.STAGE, (*p.stage[1], 0), p.stage[0])
+        s.opt(Opt(OptKind.STAGE, (*p.stage[1], 0), p.stage[0], panel=p.panel))
 
 
 def _renamed(p: Plan, names: dict[Path, Path]) -> Plan:

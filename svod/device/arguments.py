@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -40,8 +40,8 @@ class HostView:
     """In C order, without gaps."""
     aligned: bool
     """The address is a multiple of the element size."""
-    owner: object
-    """Keeps the memory alive: hold it for as long as the address is used."""
+    owner: object = field(compare=False)
+    """Keeps the memory alive: hold it for as long as the address is used. Not compared: arrays are equal element by element."""
 
     @property
     def nbytes(self) -> int:
@@ -138,6 +138,24 @@ def check_buffers(kernel_name: str, params: Sequence[BufferArg], args: Sequence[
         views.append(view)
     _check_overlaps(kernel_name, params, views)
     return views
+
+
+def list_of_buffers(kernel_name: str, names: Sequence[str], given: object) -> list[object]:
+    """The buffers of a call. ArgumentError for one array where a list of them belongs, and for what is no list at all.
+
+    An array of two or more axes is a sequence of its rows; the elements of one of one axis are values, never buffers.
+    """
+    rows = isinstance(given, np.ndarray) and given.ndim > 1 and len(given) == len(names)
+    single = isinstance(given, Buffer | np.generic | str | bytes | bytearray | memoryview | Mapping) or hasattr(type(given), "__dlpack__")
+    if not rows and (single or not isinstance(given, Iterable)):
+        what = _named(given).removeprefix("an object of type ")
+        raise ArgumentError(f"the buffers of kernel {kernel_name!r} come in a list, got {what}",
+                            hint=f"execute([{', '.join(names)}], values), or program({', '.join(names)})")
+    buffers: list[object] = list(given)  # type: ignore[call-overload]
+    if isinstance(given, Iterator) and len(buffers) != len(names):
+        raise ArgumentError(f"the buffers of kernel {kernel_name!r} come in a list, got an iterator, which can be read only once",
+                            hint="pass list(buffers)")
+    return buffers
 
 
 def _where(kernel_name: str, position: int, param: BufferArg) -> str:

@@ -46,6 +46,8 @@ def set_device_resolver(resolver: Callable[[str], BufferDevice]) -> None:
 
 def _device(device: DeviceLike) -> BufferDevice:
     if not isinstance(device, str):
+        if not hasattr(device, "allocator"):
+            raise errors.DeviceUnavailable(f"{device!r} is no device", hint='a name or a Device: Buffer("CPU", 10, dtypes.f32)')
         return device
     if not _RESOLVERS:
         raise errors.DeviceUnavailable(f"no device is called {device!r}: none is loaded", hint="import svod, or pass the Device itself")
@@ -201,6 +203,8 @@ class Buffer:
 
         BufferError if the type or the size differs, or if this buffer is read-only.
         """
+        if not isinstance(other, Buffer):
+            raise errors.BufferError(f"copy_from takes a Buffer, got {type(other).__name__}", hint="copyin(array) copies an array")
         if (other.size, other.dtype) != (self.size, self.dtype) or not self.writable:
             raise errors.BufferError(f"{self!r} cannot be filled from {other!r}", hint="type and size must agree, the target be writable")
         mine, theirs = self.device.allocator, other.device.allocator
@@ -264,6 +268,8 @@ class Buffer:
 
         BufferError if it is not contiguous or not aligned; DTypeError if svod has no such type.
         """
+        if not isinstance(array, np.ndarray):
+            raise errors.BufferError(f"an array is needed, got {type(array).__name__}", hint="pass np.asarray(x, np.float32)")
         dtype, where = dtype_of(array.dtype), _device(device)
         if not array.flags.c_contiguous:
             raise errors.BufferError(f"an array of shape {array.shape} and strides {array.strides} is not contiguous",

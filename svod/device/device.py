@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from svod.codegen.pipeline import Context, lower
-from svod.codegen.schedule import Opt, parse_opt
+from svod.codegen.schedule import Opt, OptKind, Tail, parse_opt
 from svod.config import settings
 from svod.device.allocator import Allocator
 from svod.device.buffer import set_device_resolver
@@ -22,8 +22,9 @@ from svod.device.entry import join_key
 from svod.device.fingerprint import code_fingerprint
 from svod.device.memo import MemoryCache
 from svod.device.program import Program
-from svod.device.registry import DeviceInfo, base_key, list_devices, open_device
+from svod.device.registry import DeviceInfo, base_key, list_devices, open_device, parse_name
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
+from svod.dtype import dtypes
 from svod.errors import DeviceUnavailable, GraphError, ScheduleError, SpecError
 from svod.ir.args import KernelInfo
 from svod.ir.digest import digest
@@ -186,7 +187,7 @@ class Device(metaclass=_DeviceType):
 
     # ---- from a graph to a program --------------------------------------------------------------------------------
     def compile(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt | str] | None = None) -> Program:
-        """The Program of a kernel graph (a SINK, or a LINEAR program). `opts` replaces the schedule; None lets the strategy choose.
+        """The Program of a kernel graph (a SINK, a LINEAR program, a THREADS). `opts` replaces the schedule; None lets the strategy choose.
 
         Raises GraphError, ScheduleError, UnsupportedError or CompileError.
         """
@@ -197,7 +198,8 @@ class Device(metaclass=_DeviceType):
     def schedule(self, ast: UOp) -> tuple[Opt, ...]:
         """The Opts this device's strategy chooses for a kernel: a start for `compile(ast, opts=…)`. Raises GraphError."""
         context = Context(self.target, settings().config)
-        opts: tuple[Opt, ...] = lower(_prepared(ast, None, None), context, stop_after="choose-schedule").arg.opts
+        kernel = _on_this_device(_prepared(ast, None, None), self.name)
+        opts: tuple[Opt, ...] = lower(kernel, context, stop_after="choose-schedule").arg.opts
         return opts
 
     def _key(self, kernel: UOp) -> str:
@@ -215,7 +217,7 @@ class Device(metaclass=_DeviceType):
         )
 
     def _make(self, kernel: UOp, key: str) -> Program:
-        load = self.backend.load
+        kernel, load = _on_this_device(kernel, self.name), self.backend.load
         if load is None:
             return self.runtime(self.compiler.compile(self.renderer.render(kernel)))
         disk = disk_cache()
@@ -244,13 +246,57 @@ def disk_cache() -> DiskCache | None:
 
 
 def _prepared(ast: Any, name: str | None, opts: Sequence[Opt | str] | None) -> UOp:
-    if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR):
-        what = f"a {ast.op.name}" if isinstance(ast, UOp) else f"{type(ast).__name__}"
-        raise GraphError(f"compile takes a SINK, got {what}", hint="wrap the stores: UOp.sink(out[i].store(x))")
+    if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR, Op.THREADS):
+        raise _no_kernel(ast)
+    if name is not None and not isinstance(name, str):
+        raise GraphError(f"the name of a kernel is text, got {name!r}", hint='compile(ast, name="scale")')
+    if ast.op is Op.THREADS:
+        return _named_threads(ast, name, opts)
+    if ast.arg is not None and opts is None and ast.arg.opts:
+        opts = ast.arg.opts
     if ast.op is Op.LINEAR or (name is None and opts is None and ast.arg.name):
         return ast
     chosen = ast.arg.opts if opts is None else _opts(opts)
     return ast.replace(arg=KernelInfo(name or ast.arg.name or "unnamed", chosen))
+
+
+def _named_threads(threads: UOp, name: str | None, opts: Sequence[Opt | str] | None) -> UOp:
+    """A thread kernel with a name. GraphError for a schedule: it has none, its work items are its author's."""
+    if opts:
+        raise GraphError(f"a thread kernel takes no schedule, got {opts!r}", at=threads.arg.name, hint="leave opts out")
+    return threads.replace(arg=replace(threads.arg, name=name or threads.arg.name or "unnamed"))
+
+
+def _no_kernel(ast: Any) -> GraphError:
+    """What compile was given in place of a kernel, and how to make one of it."""
+    what, hint = type(ast).__name__, "a kernel is a graph of effects: UOp.sink(out[i].store(x))"
+    if isinstance(ast, UOp):
+        what = f"{'an' if ast.op.name[0] in 'AEIOU' else 'a'} {ast.op.name}"
+        if ast.op is Op.PROGRAM:
+            hint = "compile its first operand: program.src[0]"
+        elif ast.dtype is dtypes.void:
+            hint = "wrap the stores: UOp.sink(out[i].store(x))"
+        else:
+            hint = "store the value, and wrap the store: UOp.sink(out[i].store(x))"
+    elif isinstance(ast, list | tuple):
+        hint = "wrap the stores: UOp.sink(*effects)"
+    elif isinstance(ast, Program):
+        hint = "it is compiled already: program.execute(buffers, values)"
+    return GraphError(f"compile takes a SINK, got {what}", hint=hint)
+
+
+def _on_this_device(kernel: UOp, name: str) -> UOp:
+    """`kernel` without the DEVICE operands of its PARAMs. GraphError if one names another device than the one that compiles."""
+    table = {}
+    for p in kernel.find(Op.PARAM):
+        if not p.src or p.src[0].op is not Op.DEVICE:
+            continue
+        if str(parse_name(p.src[0].arg)) != str(parse_name(name.partition("(")[0])):
+            raise GraphError(f"buffer {p.arg.name!r} is pinned to {p.src[0].arg}, and the kernel is compiled for {name}",
+                             at=kernel.arg.name if kernel.arg else "",
+                             hint=f'one kernel runs on one device: leave the DEVICE operand out, and pass buffer.to("{name}")')
+        table[p] = p.replace(src=())
+    return kernel.substitute(table) if table else kernel
 
 
 def _opts(opts: Any) -> tuple[Opt, ...]:
@@ -260,7 +306,17 @@ def _opts(opts: Any) -> tuple[Opt, ...]:
     chosen = tuple(parse_opt(o) if isinstance(o, str) else o for o in opts)
     if wrong := [o for o in chosen if not isinstance(o, Opt)]:
         raise ScheduleError(f"{wrong[0]!r} is no Opt", hint="write Opt(OptKind.SPLIT, (0,), 16), or its text: SPLIT(0 by 16)")
+    for o in chosen:
+        _check_opt(o)
     return chosen
+
+
+def _check_opt(o: Any) -> None:
+    """ScheduleError for an Opt whose fields are of other types than it says."""
+    paths = all(isinstance(p, tuple) and all(type(n) is int for n in p) for p in (o.axis, o.other))
+    if not isinstance(o.kind, OptKind) or not isinstance(o.tail, Tail) or type(o.amount) is not int or not paths:
+        fields = f"kind={o.kind!r}, axis={o.axis!r}, amount={o.amount!r}, tail={o.tail!r}, other={o.other!r}"
+        raise ScheduleError(f"an Opt with {fields}", hint="write Opt(OptKind.SPLIT, (0,), 16, Tail.MASK), or its text: SPLIT(0 by 16 mask)")
 
 
 def devices() -> list[DeviceInfo]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from svod.codegen.ids import variables_for_binds
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
+from svod.codegen.simt import lower_threads, threads_work
 from svod.config import Config, settings
 from svod.device.watch import stage_listener
 from svod.dtype import dtypes
 from svod.ir.ops import Op
+from svod.ir.spec import THREADS, verify
 from svod.ir.uop import UOp
 from svod.target import Target
 from svod.target.abi import Metadata, describe
@@ -32,6 +34,8 @@ class Lowered:
 def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: Listener | None = None) -> Lowered:
     """Runs the pipeline on a SINK; a LINEAR program is taken as it is, with nothing known about its reach."""
     zero = UOp.const(0, dtypes.index)
+    if ast.op is Op.THREADS:
+        return _threads(ast, target, config or settings().config)
     if ast.op is Op.LINEAR:
         meta = describe(ast)
         return Lowered(ast, meta, (zero,) * len(meta.buffers), zero, ())
@@ -43,3 +47,18 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     known, slots = elements(ast), {p.slot for p in meta.buffers}
     pairs = tuple((s, others & slots) for s, others in sorted(aliases(ast).items()) if s in slots)
     return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs)
+
+
+def _threads(ast: UOp, target: Target, config: Config) -> Lowered:
+    """A thread kernel, checked: as it is where the target executes statements, else its work items as loops and lanes.
+
+    What it reaches is not known; its buffers may be one and the same array, as each work item reads and writes in its own order.
+    """
+    verify(ast, THREADS)
+    zero = UOp.const(0, dtypes.index)
+    linear = ast if target.statements else lower_threads(ast, target, config)
+    run, meta = describe(linear), describe(ast)
+    if not target.statements:
+        meta = replace(meta, global_size=run.global_size, local_size=run.local_size)
+    slots = frozenset(p.slot for p in meta.buffers)
+    return Lowered(linear, meta, (zero,) * len(meta.buffers), threads_work(ast), tuple((s, slots - {s}) for s in sorted(slots)))

@@ -110,6 +110,11 @@ class MemoryCache(Generic[K, V]):
                 self._values.move_to_end(key)
         return value
 
+    def values(self) -> list[V]:
+        """All values, the one used last at the end."""
+        with self._lock:
+            return list(self._values.values())
+
     def put(self, key: K, value: V) -> None:
         """Keep a value in place of what the key had; the one not used for longest goes if there are too many."""
         with self._lock:

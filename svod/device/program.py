@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from svod.codegen.reach import BELOW
-from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values
+from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, list_of_buffers
 from svod.device.launch import LaunchDims, check_limits, compile_exprs, override_sizes
 from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
@@ -71,6 +71,14 @@ class Program:
         """Names of the values, in the order `execute` takes them."""
         return self.compiled.var_names
 
+    @property
+    def launcher(self) -> Callable[..., bool] | None:
+        """`launcher(*buffers, *vals) -> bool`: True if the kernel ran, False if something is not plain and nothing was done.
+
+        None where the device has no such way. For callers that fall back to `execute`, which says what is wrong.
+        """
+        return self._fast
+
     def __repr__(self) -> str:
         args = ", ".join([*(f"{p.name}: {p.dtype}*" for p in self._buffers), *(f"{s.name}: {s.dtype}" for s in self._scalars)])
         return f"Program {self.name}({args})"
@@ -90,15 +98,19 @@ class Program:
         `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Raises ArgumentError or LaunchError
         before anything is written.
         """
-        if (
-            self._fast is not None
-            and global_size is None
-            and local_size is None
-            and stream is None
-            and type(vals) in _PLAIN
-            and self._fast(*buffers, *vals)
-        ):
-            return
+        try:
+            if (
+                self._fast is not None
+                and global_size is None
+                and local_size is None
+                and stream is None
+                and type(vals) in _PLAIN
+                and self._fast(*buffers, *vals)
+            ):
+                return
+        except TypeError:  # what is no sequence cannot be unpacked: the checks below say so
+            if hasattr(type(buffers), "__iter__"):
+                raise
         self._checked(buffers, vals, (global_size, local_size), stream)
 
     def __call__(self, *buffers: object, **vals: int | float) -> None:
@@ -112,9 +124,10 @@ class Program:
     ) -> None:
         if stream is not None:
             raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {stream!r} was given", hint="leave stream out")
+        given = list_of_buffers(self.name, [p.name for p in self._buffers], buffers)
         values = check_values(self.name, self._scalars, vals)
         dims = self.launch_dims(values, *sizes)
-        views = check_buffers(self.name, self._needs(values), list(buffers))
+        views = check_buffers(self.name, self._needs(values), given)
         if not dims.empty:
             self._runner.run(views, values, dims)
 

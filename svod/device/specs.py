@@ -27,6 +27,8 @@ Aliases = tuple[tuple[int, frozenset[int]], ...]
 """Slot of a buffer -> slots of buffers that may begin at the same address. Sorted pairs, so that a record can be hashed."""
 STAGES = (Op.SINK, Op.DEVICE, Op.LINEAR, Op.SOURCE, Op.BINARY)
 """The operands of PROGRAM, in order."""
+MAX_NEED = 1 << 60
+"""Phases and bytes of scratch beyond this are absurd, and would not fit the 64 bits of a launch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class LaunchNeeds:
     def __post_init__(self) -> None:
         for f, least in (("phases", 1), ("shared_bytes", 0), ("private_bytes", 0)):
             value = getattr(self, f)
-            if type(value) is not int or value < least:
-                raise SpecError(f"a launch cannot need {f} = {value!r}", hint=f"a whole number of {least} or more")
+            if type(value) is not int or not least <= value <= MAX_NEED:
+                raise SpecError(f"a launch cannot need {f} = {value!r}", hint=f"a whole number from {least} to {MAX_NEED}")
 
 
 class _Described:

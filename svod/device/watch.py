@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 from itertools import count
+from pathlib import Path
 
 from svod.codegen.pipeline import Listener, Stage
 from svod.config import settings
+from svod.errors import ConfigError
 from svod.ir.uop import UOp
 
 _kernels = count()
@@ -29,8 +31,7 @@ def stage_listener(name: str) -> Listener | None:
         if debug.debug >= 1 and stage.name == "choose-schedule":
             sys.stderr.write(f"svod: {name}: schedule: {', '.join(map(str, result.arg.opts)) or 'none'}\n")
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{next(number):02}-{stage.name}.txt").write_text(f"{result}\n", encoding="utf-8")
+            _write(folder / f"{next(number):02}-{stage.name}.txt", f"{result}\n")
 
     return listen
 
@@ -41,5 +42,14 @@ def show_source(name: str, text: str, suffix: str) -> None:
     if debug.debug >= 4:
         sys.stderr.write(text)
     if debug.dump is not None:
-        debug.dump.mkdir(parents=True, exist_ok=True)
-        (debug.dump / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+        _write(debug.dump / f"{name}.{suffix}", text)
+
+
+def _write(path: Path, text: str) -> None:
+    """ConfigError where the folder cannot be made or written: a dump that was asked for and is missing would mislead."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise ConfigError(f"SVOD_DUMP: {path} cannot be written: {e.strerror}", at=str(settings().debug.dump),
+                          hint="name a directory that exists or can be made, and can be written; or unset SVOD_DUMP") from e

@@ -47,6 +47,8 @@ def numpy_dtype(dtype: DType) -> np.dtype[Any]:
         import ml_dtypes
         storage: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_NAMES[dtype]))
         return storage
+    if not isinstance(dtype, DType):
+        raise DTypeError(f"a dtype is needed, got {dtype!r}", hint="for example dtypes.f32; dtypes.parse('f32') reads text")
     hint = "use the type of one lane and one more axis" if dtype.lanes > 1 else f"one of {', '.join(map(repr, dtypes.ALL))}"
     raise DTypeError(f"{dtype!r} has no NumPy dtype", hint=hint)
 

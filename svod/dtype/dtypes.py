@@ -76,8 +76,8 @@ class DType:
         """The vector of `lanes` of this scalar; `vec(1)` is the scalar itself."""
         if lanes == self.lanes:
             return self
-        if lanes < 1 or self.kind is Kind.VOID:
-            raise DTypeError(f"{self.name} has no vector of {lanes} lanes")
+        if type(lanes) is not int or lanes < 1 or self.kind is Kind.VOID:
+            raise DTypeError(f"{self.name} has no vector of {lanes!r} lanes", hint="for example dtypes.f32.vec(8)")
         if lanes == 1:
             return self.scalar
         key = (self.name, lanes)
@@ -89,6 +89,8 @@ class DType:
         """Pointer to elements of this type in `space`."""
         key = (self, space)
         if (hit := _INTERNED.get(key)) is None:
+            if not isinstance(space, AddrSpace):
+                raise DTypeError(f"{space!r} is no address space", hint=f"one of {', '.join(f'AddrSpace.{s.name}' for s in AddrSpace)}")
             hit = _INTERNED.setdefault(key, PtrDType(f"{self}*", Kind.VOID, 64, base=self, space=space))
         return hit  # type: ignore[no-any-return]
 
@@ -205,6 +207,8 @@ class dtypes:
     @staticmethod
     def parse(text: str) -> DType:
         """The type that prints as `text` ('f32', 'i8x4', 'f32*global'). DTypeError if there is none."""
+        if not isinstance(text, str):
+            raise DTypeError(f"the name of a dtype is text, got {text!r}", hint='dtypes.parse("f32")')
         if "*" in text:
             base, _, space = text.rpartition("*")
             if space in {s.value for s in AddrSpace}:

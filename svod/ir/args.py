@@ -54,6 +54,66 @@ class AtomicKind(Enum):
     OR = "or"
     XOR = "xor"
     EXCHANGE = "exchange"
+    COMPARE_EXCHANGE = "compare_exchange"
+
+
+class SubgroupKind(Enum):
+    """What a SUBGROUP does. A work item whose partner is outside the subgroup, or does not take part, gets its own value."""
+
+    SHUFFLE = "shuffle"
+    """The value of the lane in the second operand, modulo the width."""
+    UP = "up"
+    """The value of the lane that many below."""
+    DOWN = "down"
+    """The value of the lane that many above."""
+    XOR = "xor"
+    """The value of the lane whose number is this one's exclusive-or the second operand."""
+    ANY = "any"
+    """Whether it holds in one work item that takes part."""
+    ALL = "all"
+    """Whether it holds in all work items that take part."""
+    BALLOT = "ballot"
+    """Bit i of an u64: whether it holds in lane i, which takes part."""
+    REDUCE = "reduce"
+    """The values combined by `op`, in every lane."""
+    INCLUSIVE = "inclusive"
+    """The values of the lanes up to this one combined by `op`."""
+    EXCLUSIVE = "exclusive"
+    """The values of the lanes below this one combined by `op`; the identity of `op` in the lowest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueArg:
+    """A value of a thread kernel: its number, and the name the author gave it."""
+
+    id: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubgroupArg:
+    """An exchange: its kind, the width of the subgroup (a power of two up to 64), what combines."""
+
+    kind: SubgroupKind
+    width: int
+    op: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArg:
+    """What a PRINT or ASSERT says, with {} for each value, and where it was written."""
+
+    text: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadsInfo:
+    """What a THREADS says about its kernel: its name, the work items of a group along x, y, z, the width of a subgroup."""
+
+    name: str = ""
+    block: tuple[int, int, int] = (1, 1, 1)
+    subgroup: int = 32
 
 
 @dataclass(frozen=True, slots=True)

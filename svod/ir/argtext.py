@@ -57,7 +57,7 @@ def _value(v: Any) -> str:
         return f'b64"{base64.b64encode(v).decode()}"'
     if isinstance(v, Op):
         return v.name.lower()
-    if isinstance(v, args.AtomicKind | args.BarrierScope):
+    if isinstance(v, args.AtomicKind | args.BarrierScope | args.SubgroupKind):
         return str(v.value)
     if (hit := _REGISTERED.get(type(v).__name__)) is not None and hit[0] is type(v):
         return f"{type(v).__name__}({json.dumps(hit[1](v))})"
@@ -90,6 +90,11 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     args.SpecialArg: lambda a: f"axis={a.axis}, {a.kind.value}",
     args.ShuffleArg: lambda a: f"[{', '.join(map(str, a.lanes))}]",
     args.KernelInfo: _kernel,
+    args.ValueArg: lambda a: _fields(id=a.id, name=a.name or None),
+    args.SubgroupArg: lambda a: ", ".join([a.kind.value, _fields(width=a.width, op=a.op)]),
+    args.MessageArg: lambda a: _fields(text=a.text, place=a.place or None),
+    args.ThreadsInfo: lambda a: ", ".join(
+        [*[_fields(name=a.name)] * bool(a.name), f"block=[{', '.join(map(str, a.block))}]", f"subgroup={a.subgroup}"]),
 }
 
 
@@ -182,8 +187,8 @@ class _Reader:
         except ValueError as e:
             raise self.line.error(f"{token.text} is not base64", token) from e
 
-    def word(self, kind: type[E]) -> E:
-        token = self.take("", "word")
+    def word(self, kind: type[E], key: str = "") -> E:
+        token = self.take(key, "word")
         table: dict[str, Any] = {m.name.lower() if kind is Op else str(m.value): m for m in kind}
         if token.text not in table:
             raise self.line.error(f"{token.text!r} is no {kind.__name__}", token, f"one of {', '.join(table)}")
@@ -196,6 +201,12 @@ class _Reader:
         if not all(re.fullmatch(r"-?\d+", p) for p in parts):
             raise self.line.error(f"{token.text!r} is no path of an axis", token, "axis numbers joined by dots: 0 or 0.1; none for no path")
         return tuple(int(p) for p in parts)
+
+    def block(self) -> tuple[int, int, int]:
+        sizes = [self.as_whole(i.token) for i in self.listed("block")]
+        if len(sizes) != 3:
+            raise self.line.error(f"a block has 3 sizes, not {len(sizes)}", self.at)
+        return (sizes[0], sizes[1], sizes[2])
 
     def opts(self) -> tuple[Any, ...] | None:
         if "opts" not in self.named:
@@ -233,6 +244,11 @@ _READ: dict[type, Callable[[_Reader], Any]] = {
     args.SpecialArg: lambda r: args.SpecialArg(r.word(args.SpecialKind), r.whole("axis")),
     args.ShuffleArg: lambda r: args.ShuffleArg(tuple(r.as_whole(i.token) for i in r.listed())),
     args.KernelInfo: lambda r: args.KernelInfo(r.string("name", ""), r.opts()),
+    args.ValueArg: lambda r: args.ValueArg(r.whole("id"), r.string("name", "")),
+    args.SubgroupArg: lambda r: args.SubgroupArg(r.word(args.SubgroupKind), r.whole("width"),
+                                                 r.word(Op, "op") if "op" in r.named else None),
+    args.MessageArg: lambda r: args.MessageArg(r.string("text"), r.string("place", "")),
+    args.ThreadsInfo: lambda r: args.ThreadsInfo(r.string("name", ""), r.block(), r.whole("subgroup")),
     args.BarrierScope: lambda r: r.word(args.BarrierScope),
     args.AtomicKind: lambda r: r.word(args.AtomicKind),
     Op: lambda r: r.word(Op),

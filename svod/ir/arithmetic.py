@@ -5,6 +5,8 @@ Invariant: `==` and hashing stay identity (nodes are hash-consed); compare value
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
@@ -24,7 +26,7 @@ from svod.ir.args import (
     SpecialKind,
     VarArg,
 )
-from svod.ir.ops import MEMORIES, Op
+from svod.ir.ops import MEMORIES, REDUCTIONS, Op
 
 if TYPE_CHECKING:
     from svod.ir.uop import UOp
@@ -43,7 +45,7 @@ class Arithmetic:
     @classmethod
     def const(cls, value: bool | int | float, dtype: DType) -> UOp:
         """A literal of scalar `dtype` (a vector dtype gives its broadcast). Integers must fit; floats are rounded to the dtype."""
-        if dtype.lanes > 1:
+        if _dtype(dtype).lanes > 1:
             return cls.const(value, dtype.scalar).broadcast(dtype.lanes)
         value = _literal(value)
         if dtype.is_float:
@@ -59,16 +61,18 @@ class Arithmetic:
     @classmethod
     def param(cls, slot: int, dtype: DType, size: int | None = None, *, name: str = "") -> UOp:
         """Buffer parameter number `slot` (0-based): pointer to elements of `dtype`; `size` in elements where it is known."""
-        if isinstance(slot, bool) or not isinstance(slot, int):
-            raise GraphError(f"a slot is a whole number, got {slot!r}")
-        return _new(cls, Op.PARAM, (), ParamArg(slot, _text(name) or f"data{slot}", size), _dtype(dtype).ptr())
+        slot, known = _whole(slot, "a slot"), None if size is None else _whole(size, "the size of a buffer in elements")
+        return _new(cls, Op.PARAM, (), ParamArg(slot, _text(name) or f"data{slot}", known), _dtype(dtype).ptr())
 
     @classmethod
     def variable(cls, name: str, min_: int, max_: int, dtype: DType = dtypes.index) -> UOp:
         """An integer parameter with inclusive bounds, checked at every launch."""
-        if not min_ <= max_:
-            raise GraphError(f"variable {name!r} has an empty range [{min_}, {max_}]")
-        return _new(cls, Op.DEFINE_VAR, (), VarArg(_text(name), min_, max_), _dtype(dtype))
+        low, high = _literal(min_), _literal(max_)
+        if not _dtype(dtype).is_float and (isinstance(low, float) or isinstance(high, float)):
+            raise GraphError(f"the bounds of variable {name!r} are {min_!r} and {max_!r}, not whole numbers", hint="int(x), or n // 2")
+        if not low <= high:
+            raise GraphError(f"variable {name!r} has an empty range [{low}, {high}]", hint="least value first: Variable(name, 1, 100)")
+        return _new(cls, Op.DEFINE_VAR, (), VarArg(_text(name), low, high), dtype)
 
     @classmethod
     def scalar(cls, name: str, dtype: DType) -> UOp:
@@ -78,28 +82,35 @@ class Arithmetic:
     @classmethod
     def range(cls, stop: UOp | int, axis: int, *, start: UOp | int = 0, kind: AxisKind = AxisKind.LOOP) -> UOp:
         """The loop variable of axis number `axis`, from `start` to `stop` (exclusive). The same axis is the same loop."""
-        return _new(cls, Op.RANGE, (_as_index(cls, start), _as_index(cls, stop)), RangeArg((axis,), kind))
+        _member(kind, AxisKind, "the kind of a range")
+        bounds = (_as_index(cls, start, "the start of a range"), _as_index(cls, stop, "the stop of a range"))
+        return _new(cls, Op.RANGE, bounds, RangeArg((_whole(axis, "the axis of a range"),), kind))
 
     @classmethod
     def special(cls, kind: SpecialKind, axis: int, extent: UOp | int) -> UOp:
         """A hardware index: group, local or direct id along `axis`, below `extent`."""
-        return _new(cls, Op.SPECIAL, (_as_index(cls, extent),), SpecialArg(kind, axis))
+        _member(kind, SpecialKind, "the kind of an id")
+        return _new(cls, Op.SPECIAL, (_as_index(cls, extent, "the extent of an id"),), SpecialArg(kind, _whole(axis, "the axis of an id")))
 
     @classmethod
     def memory(cls, id_: int, dtype: DType, size: int, space: AddrSpace = AddrSpace.REG, *, name: str = "") -> UOp:
         """Memory of the kernel's own: REG per work item, LOCAL per group (core), GLOBAL for the launch. `size` in elements."""
+        _member(space, AddrSpace, "the space of a memory")
         op = {AddrSpace.REG: Op.DEFINE_REG, AddrSpace.LOCAL: Op.DEFINE_LOCAL, AddrSpace.GLOBAL: Op.DEFINE_SCRATCH}[space]
-        return _new(cls, op, (), MemArg(id_, size, name), dtype.ptr(space))
+        arg = MemArg(_whole(id_, "the id of a memory"), _whole(size, "the size of a memory in elements"), _text(name))
+        return _new(cls, op, (), arg, _dtype(dtype).ptr(space))
 
     @classmethod
-    def sink(cls, *effects: UOp, name: str = "", opts: tuple[Any, ...] | None = None) -> UOp:
+    def sink(cls, *effects: UOp, name: str = "", opts: Sequence[Any] | None = None) -> UOp:
         """The kernel that does `effects`; each is done for all iterations of the ranges it uses."""
-        return _new(cls, Op.SINK, tuple(effects), KernelInfo(name, opts))
+        if opts is not None and (isinstance(opts, str) or not isinstance(opts, Sequence)):
+            raise GraphError(f"opts is a list of Opts, got {opts!r}", hint='for example ("SPLIT(0 by 16 mask)", "VECTOR(0.1)")')
+        return _new(cls, Op.SINK, tuple(effects), KernelInfo(_text(name), opts if opts is None else tuple(opts)))
 
     @classmethod
     def group(cls, *effects: UOp) -> UOp:
         """Several effects as one."""
-        return effects[0] if len(effects) == 1 else _new(cls, Op.GROUP, tuple(effects))
+        return effects[0] if len(effects) == 1 and isinstance(effects[0], Arithmetic) else _new(cls, Op.GROUP, tuple(effects))
 
     @classmethod
     def barrier(cls, *effects: UOp, scope: BarrierScope = BarrierScope.GROUP) -> UOp:
@@ -110,8 +121,16 @@ class Arithmetic:
     def __getitem__(self, index: UOp | int) -> UOp:
         return self.index(index)
 
+    def __setitem__(self, index: object, value: object) -> None:
+        raise GraphError("a store is an effect of the kernel, not an assignment", hint="UOp.sink(out[i].store(x))")
+
     def __iter__(self) -> Any:
         raise GraphError("a UOp cannot be iterated over", hint="a buffer is read element by element over a range: a[i].load()")
+
+    def __index__(self) -> int:
+        """What int(), float(), range() and math's functions ask for."""
+        raise GraphError("the value of a UOp is not known while the graph is built",
+                         hint="loops are made by UOp.range(n, axis), numbers converted by x.cast(dtype), functions are methods: x.sqrt()")
 
     def __contains__(self, item: object) -> bool:
         raise GraphError("`in` has no meaning for a UOp", hint="compare values: x.eq(y)")
@@ -120,7 +139,9 @@ class Arithmetic:
         """Address of element `index`; accessed only where `gate` (bool) holds."""
         me = _uop(self)
         if not isinstance(me.dtype, PtrDType):
-            raise GraphError(f"only pointers can be indexed, {me.op.name} is {me.dtype}")
+            raise GraphError(f"only pointers can be indexed, {me.op.name} is {me.dtype}", hint="index the buffer, then load: a[i].load()")
+        if me.op is Op.INDEX:
+            raise GraphError(f"{_name(me)}[...] is an element already", hint=f"buffers are flat: {_name(me)}[i * columns + j]")
         i = _as_index(type(me), index)
         return _new(type(me), Op.INDEX, (me, i) if gate is None else (me, i, gate))
 
@@ -128,7 +149,9 @@ class Arithmetic:
         """Read the element at this INDEX; `alt` is the value where the gate is false (default 0)."""
         me = _uop(self)
         if me.op is not Op.INDEX:
-            raise GraphError(f"LOAD reads through an INDEX, not {me.op.name}", hint="write buffer[i].load()")
+            address = isinstance(me.dtype, PtrDType)
+            hint = f"say which element: {_name(me)}[i].load()" if address else "this is a value already: leave .load() out"
+            raise GraphError(f"LOAD reads through an INDEX, not {me.op.name}", hint=hint)
         if len(me.src) == 2:
             if alt is not None:
                 raise GraphError("this INDEX has no gate, so `alt` would never be used", hint="pass gate= to index()")
@@ -141,16 +164,24 @@ class Arithmetic:
         """The effect of writing `value` at this INDEX. Literals take the element type; other dtypes must be cast first."""
         me = _uop(self)
         if me.op is not Op.INDEX:
-            raise GraphError(f"STORE writes through an INDEX, not {me.op.name}", hint="write buffer[i].store(value)")
+            hint = f"say which element: {_name(me)}[i].store(x)" if isinstance(me.dtype, PtrDType) else "write to a buffer: out[i].store(x)"
+            raise GraphError(f"STORE writes through an INDEX, not {me.op.name}", hint=hint)
         base = cast(PtrDType, me.dtype).base.vec(me.src[1].dtype.lanes)
         v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, base)
         if v.dtype is not base:
+            if isinstance(v.dtype, PtrDType):
+                shown = f"{_name(v)}[...]" if v.op is Op.INDEX else _name(v)
+                raise DTypeError(f"STORE of {shown}, which is an address ({v.dtype}), not a number", at=_name(me.src[0]),
+                                 hint=f"did you mean {_name(v)}[i].load()?")
             raise DTypeError(f"STORE of {v.dtype} into a buffer of {base}", at=_name(me.src[0]), hint=f"write value.cast(dtypes.{base})")
         return _new(type(me), Op.STORE, (me, v))
 
     def atomic(self, kind: AtomicKind, value: UOp | float) -> UOp:
         """Atomic read-modify-write of the element at this INDEX; the node's value is the old element."""
         me = _uop(self)
+        _member(kind, AtomicKind, "the kind of an atomic")
+        if me.op is not Op.INDEX:
+            raise GraphError(f"ATOMIC goes through an INDEX, not {me.op.name}", hint="say which element: out[i].atomic(AtomicKind.ADD, x)")
         v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, cast(PtrDType, me.dtype).base)
         return _new(type(me), Op.ATOMIC, (me, v), kind)
 
@@ -166,7 +197,11 @@ class Arithmetic:
         """This value combined by `op` (ADD, MUL, MAX, MIN, AND, OR, XOR) over all iterations of `ranges`. GraphError without ranges."""
         if not ranges:
             raise GraphError("a reduction names the ranges it runs over", hint="x.sum(j): every axis that is summed away")
-        return _new(type(_uop(self)), Op.REDUCE, (_uop(self), *ranges), op)
+        if op not in REDUCTIONS:
+            names = ", ".join(f"Op.{o.name}" for o in sorted(REDUCTIONS, key=lambda o: o.value))
+            raise GraphError(f"a reduction cannot combine by {getattr(op, 'name', repr(op))}", hint=f"one of {names}")
+        _check_loaded(me := _uop(self))
+        return _new(type(me), Op.REDUCE, (me, *ranges), op)
 
     def sum(self, *ranges: UOp) -> UOp:
         """Sum over `ranges`."""
@@ -187,31 +222,40 @@ class Arithmetic:
     def bind(self, value: int) -> UOp:
         """This variable with the value of one launch; whether it is within bounds is checked where the BIND is used."""
         me = _uop(self)
+        if me.op is not Op.DEFINE_VAR:
+            raise GraphError(f"only a variable can be bound, this is a {me.op.name}", hint='Variable("n", 1, 100).bind(16)')
         return _new(type(me), Op.BIND, (me, type(me).const(value, me.dtype)))
 
     # ---- types ----------------------------------------------------------------------------------------------------
     def cast(self, dtype: DType) -> UOp:
         """Value conversion, lane by lane; `dtype` is scalar or has as many lanes as this value."""
         me = _uop(self)
+        if type(me.dtype) is PtrDType:
+            _check_loaded(me)
         want = dtype.vec(me.dtype.lanes) if _dtype(dtype).lanes == 1 else dtype
         return me if want is me.dtype else _new(type(me), Op.CAST, (me,), None, want)
 
     def bitcast(self, dtype: DType) -> UOp:
         """The same bits as another dtype of the same width."""
         me = _uop(self)
+        _check_loaded(me)
         want = _dtype(dtype).vec(me.dtype.lanes)
         if want.bits != me.dtype.bits:
-            raise DTypeError(f"BITCAST from {me.dtype} to {want} changes the width")
+            raise DTypeError(f"BITCAST from {me.dtype} to {want} changes the width", hint="x.cast(dtype) converts the value")
         return me if want is me.dtype else _new(type(me), Op.BITCAST, (me,), None, want)
 
     def broadcast(self, lanes: int) -> UOp:
         """The vector of `lanes` copies of this scalar."""
         me = _uop(self)
+        if _whole(lanes, "a number of lanes", 1) > 1 and me.dtype.lanes > 1:
+            raise DTypeError(f"BROADCAST of {me.dtype}, which is a vector already", hint="x.extract(lane) takes one lane out")
         return me if lanes == 1 else _new(type(me), Op.BROADCAST, (me,), None, me.dtype.vec(lanes))
 
     def extract(self, lane: int) -> UOp:
         """One lane of a vector."""
         me = _uop(self)
+        if _whole(lane, "a lane") >= me.dtype.lanes:
+            raise DTypeError(f"{me.dtype} has no lane {lane}", hint=f"lanes count from 0 to {me.dtype.lanes - 1}")
         return _new(type(me), Op.EXTRACT, (me,), lane, me.dtype.scalar)
 
     # ---- arithmetic -----------------------------------------------------------------------------------------------
@@ -337,6 +381,7 @@ class Arithmetic:
     def where(self, a: UOp | float, b: UOp | float) -> UOp:
         """`a` where this condition holds, else `b`. One of the two must be a UOp."""
         if not isinstance(a, Arithmetic) and not isinstance(b, Arithmetic):
+            _literal(a), _literal(b)
             raise GraphError("where() of two literals has no dtype", hint="wrap one: UOp.const(1, dtypes.f32)")
         x, y = _promoted(_uop(a), b) if isinstance(a, Arithmetic) else _promoted(_uop(b), a)[::-1]
         me = _uop(self)
@@ -357,57 +402,6 @@ class Arithmetic:
         """Remainder of truncating division, as C's %."""
         return self._two(Op.MOD, o)
 
-    def sqrt(self) -> UOp:
-        return self._one(Op.SQRT)
-
-    def rsqrt(self) -> UOp:
-        return self._one(Op.RSQRT)
-
-    def trunc(self) -> UOp:
-        return self._one(Op.TRUNC)
-
-    def floor(self) -> UOp:
-        return self._one(Op.FLOOR)
-
-    def ceil(self) -> UOp:
-        return self._one(Op.CEIL)
-
-    def rint(self) -> UOp:
-        return self._one(Op.RINT)
-
-    def exp(self) -> UOp:
-        return self._one(Op.EXP)
-
-    def exp2(self) -> UOp:
-        return self._one(Op.EXP2)
-
-    def log(self) -> UOp:
-        return self._one(Op.LOG)
-
-    def log2(self) -> UOp:
-        return self._one(Op.LOG2)
-
-    def sin(self) -> UOp:
-        return self._one(Op.SIN)
-
-    def cos(self) -> UOp:
-        return self._one(Op.COS)
-
-    def tan(self) -> UOp:
-        return self._one(Op.TAN)
-
-    def tanh(self) -> UOp:
-        return self._one(Op.TANH)
-
-    def atan(self) -> UOp:
-        return self._one(Op.ATAN)
-
-    def erf(self) -> UOp:
-        return self._one(Op.ERF)
-
-    def sigmoid(self) -> UOp:
-        return self._one(Op.SIGMOID)
-
 
 def _dtype(x: Any) -> DType:
     if not isinstance(x, DType):
@@ -417,8 +411,25 @@ def _dtype(x: Any) -> DType:
 
 def _text(x: Any) -> str:
     if not isinstance(x, str):
-        raise GraphError(f"a name is text, got {x!r}")
+        raise GraphError(f"a name is text, got {x!r}", hint='name="scale"')
     return x
+
+
+def _whole(x: Any, what: str, least: int = 0) -> int:
+    """`x` as an int: also of NumPy's integer types, never a bool or a float. GraphError."""
+    if type(x) is int and x >= least:
+        return x
+    number = None if isinstance(x, bool) or not hasattr(x, "dtype") or isinstance(x, Arithmetic) else _literal(x)
+    if type(number) is not int or number < least:
+        hint = "a number known when the kernel is built" if isinstance(x, Arithmetic) else f"{what} counts from {least}"
+        raise GraphError(f"{what} is a whole number of {least} or more, got {x!r}", hint=hint)
+    return number
+
+
+def _member(x: Any, kind: type[Enum], what: str) -> None:
+    """GraphError unless `x` is a member of `kind`."""
+    if not isinstance(x, kind):
+        raise GraphError(f"{what} is {x!r}", hint=f"one of {', '.join(f'{kind.__name__}.{m.name}' for m in kind)}")
 
 
 def _uop(x: Any) -> UOp:
@@ -446,15 +457,28 @@ def _floating(x: UOp) -> UOp:
     return x.cast(dtypes.f64 if x.dtype.bits == 64 else dtypes.f32)
 
 
-def _as_index(cls: Any, x: UOp | int) -> UOp:
+def _as_index(cls: Any, x: Any, what: str = "an index") -> UOp:
     if isinstance(x, Arithmetic):
         u = _uop(x)
         if not u.dtype.is_int:
-            raise DTypeError(f"an index must be an integer, got {u.dtype}", hint="cast it to dtypes.index")
+            address = isinstance(u.dtype, PtrDType)
+            hint = f"read the element: {_name(u)}[i].load()" if address else "cast it to dtypes.index"
+            raise DTypeError(f"{what} must be an integer, got {u.dtype}", hint=hint)
         return u.cast(dtypes.index)
+    if x is None or x is Ellipsis or isinstance(x, slice):
+        raise GraphError(f"{what} is one integer, got {_shown(x)}", hint="a kernel reads element by element, over a range: a[i].load()")
+    if isinstance(x, (tuple, list)):
+        raise GraphError(f"{what} is one integer, got {len(x)} of them", hint="buffers are flat: a[i * columns + j]")
     if isinstance(value := _literal(x), bool) or not isinstance(value, int):
-        raise DTypeError(f"an index must be an integer, got {x!r}")
+        raise DTypeError(f"{what} must be an integer, got {x!r}", hint="int(x), or n // 2 in place of n / 2")
     return cast("UOp", cls.const(value, dtypes.index))
+
+
+def _shown(x: object) -> str:
+    """`:`, `2:5`, `...` or `None`, as the user wrote it."""
+    if isinstance(x, slice):
+        return ":".join("" if p is None else str(p) for p in ((x.start, x.stop) if x.step is None else (x.start, x.stop, x.step)))
+    return "..." if x is Ellipsis else repr(x)
 
 
 def _literal(value: object) -> bool | int | float:

@@ -19,21 +19,25 @@ LEAVES = MEMORIES | {Op.CONST, Op.DEFINE_VAR}
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One rule: `check` looks at a node of one of `ops` (none: of any op) and returns a complaint or None. `doc` is the rule in words."""
+    """One rule: `check` looks at a node of one of `ops` (none: of any op) and returns a complaint or None. `doc` is the rule in words.
+
+    `hint` says what to do about the usual mistake behind a complaint; "": the rule is shown instead.
+    """
 
     name: str
     doc: str
     ops: frozenset[Op]
     check: Check
+    hint: str = ""
 
 
-def clause(*ops: Op) -> Callable[[Check], Clause]:
+def clause(*ops: Op, hint: str = "") -> Callable[[Check], Clause]:
     """Makes a Clause of a check: its name in kebab-case, its docstring the prose."""
     def made(check: Check) -> Clause:
         doc = " ".join((check.__doc__ or "").split())
         if not doc:
             raise GraphError(f"clause {check.__name__} has no docstring", hint="state the rule in one line")
-        return Clause(check.__name__.replace("_", "-"), doc, frozenset(ops), check)
+        return Clause(check.__name__.replace("_", "-"), doc, frozenset(ops), check, hint)
     return made
 
 
@@ -79,4 +83,4 @@ def verify(root_or_list: UOp | Sequence[UOp], spec: Spec) -> None:
     for u in nodes(root):
         for c in spec.table[u.op]:
             if (complaint := c.check(u)) is not None:
-                raise GraphError(f"{complaint} ({spec.name}: {c.name})", at=repr(u), hint=c.doc)
+                raise GraphError(f"{complaint} ({spec.name}: {c.name})", at=repr(u), hint=c.hint or c.doc)

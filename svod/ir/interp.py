@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from svod.dtype import PtrDType
 from svod.errors import ArgumentError, DTypeError, GraphError, LaunchError
 from svod.ir.kernel_clauses import CORE_ID
-from svod.ir.machine import Frame, compile_linear, fresh
+from svod.ir.machine import Code, Frame, compile_linear, fresh
 from svod.ir.ops import Op
 from svod.ir.scope import free_ranges, nest_order
 from svod.ir.semantics import PURE, identity, literal, meaning, storage
@@ -147,62 +147,13 @@ def run_linear(linear: UOp, buffers: Sequence[NDArray[Any]], values: Mapping[str
     Interpreter(linear).run(buffers, values, cores)
 
 
-class Interpreter:
-    """A LINEAR program ready to be executed with NumPy semantics, any number of times and from any thread.
+class Arguments:
+    """Checks what a launch is given against the leaves of a compiled program, and puts it into a frame."""
 
-    Cores run one after the other in each phase, a phase begins when all have finished the one before. A core runs the work items of the
-    grid (ids of kind GLOBAL or DIRECT) one after the other. DEFINE_REG is new in every phase of every work item, DEFINE_LOCAL of every work
-    item, DEFINE_SCRATCH of every run; all start undefined (NaN, all bits set).
-    """
-
-    def __init__(self, linear: UOp, name: str = "") -> None:
-        """Checks and compiles. GraphError if the program violates the spec LINEAR; UnsupportedError for GROUP barriers and LOCAL ids."""
-        verify(linear, LINEAR)
-        self.code = compile_linear(linear, name)
+    def __init__(self, code: Code, name: str) -> None:
+        self.code = code
         self.at = f"kernel {name!r}"
 
-    def run(self, buffers: Sequence[NDArray[Any]], values: Mapping[str, int | float] | None = None, cores: int = 1) -> None:
-        """Executes the program. `buffers[slot]` is a C-contiguous array of the storage dtype of that PARAM, of any shape; `values` are the
-        variables by name. ArgumentError for an unsuitable buffer or an access out of bounds, LaunchError for variables and cores."""
-        launch = self.code.frame.copy()
-        for p, k in self.code.by_op[Op.PARAM]:
-            launch[k] = self.buffer(p, buffers)
-        self.set_variables(launch, values or {}, cores)
-        self.set_memories(launch, Op.DEFINE_SCRATCH)
-        made = self.items(launch, cores)
-        items = made if len(self.code.phases) == 1 else list(made)
-        with np.errstate(all="ignore"):
-            for phase in self.code.phases:
-                for item in items:
-                    frame = item.copy()
-                    self.set_memories(frame, Op.DEFINE_REG)
-                    for step in phase:
-                        step(frame)
-
-    def items(self, launch: Frame, cores: int) -> Iterator[Frame]:
-        """The frames of all work items, core after core, with their numbers and local memories."""
-        core_ids = [(k, storage(u.dtype)) for u, k in self.code.by_op[Op.DEFINE_VAR] if u.arg.name == CORE_ID]
-        specials = sorted(self.code.by_op[Op.SPECIAL], key=lambda uk: -uk[0].arg.axis)
-        grid = [range(self.extent(u, launch)) for u, _ in specials]
-        for core, ids in itertools.product(range(cores), itertools.product(*grid)):
-            item = launch.copy()
-            for k, kind in core_ids:
-                item[k] = kind.type(core)
-            for (u, k), i in zip(specials, ids, strict=True):
-                item[k] = storage(u.dtype).type(i)
-            self.set_memories(item, Op.DEFINE_LOCAL)
-            yield item
-
-    def extent(self, special: UOp, launch: Frame) -> int:
-        """How many ids a SPECIAL counts."""
-        known: dict[UOp | str, Given] = {u: launch[k] for u, k in self.code.by_op[Op.DEFINE_VAR] if launch[k] is not None}
-        return int(evaluate(special.src[0], known))
-
-    def set_memories(self, frame: Frame, op: Op) -> None:
-        for u, k in self.code.by_op[op]:
-            frame[k] = fresh(u)
-
-    # ---- arguments ---------------------------------------------------------------------------------------------------
     def buffer(self, p: UOp, buffers: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """The array given for a PARAM, flat."""
         slot, name, size = p.arg.slot, p.arg.name, p.arg.size
@@ -244,3 +195,58 @@ class Interpreter:
         if not (u.arg.min <= number <= u.arg.max or math.isnan(number)):
             raise LaunchError(f"variable {u.arg.name!r} is {number}, outside [{u.arg.min}, {u.arg.max}]", at=self.at)
         return number
+
+
+class Interpreter(Arguments):
+    """A LINEAR program ready to be executed with NumPy semantics, any number of times and from any thread.
+
+    Cores run one after the other in each phase, a phase begins when all have finished the one before. A core runs the work items of the
+    grid (ids of kind GLOBAL or DIRECT) one after the other. DEFINE_REG is new in every phase of every work item, DEFINE_LOCAL of every work
+    item, DEFINE_SCRATCH of every run; all start undefined (NaN, all bits set).
+    """
+
+    def __init__(self, linear: UOp, name: str = "") -> None:
+        """Checks and compiles. GraphError if the program violates the spec LINEAR; UnsupportedError for GROUP barriers and LOCAL ids."""
+        verify(linear, LINEAR)
+        super().__init__(compile_linear(linear, name), name)
+
+    def run(self, buffers: Sequence[NDArray[Any]], values: Mapping[str, int | float] | None = None, cores: int = 1) -> None:
+        """Executes the program. `buffers[slot]` is a C-contiguous array of the storage dtype of that PARAM, of any shape; `values` are the
+        variables by name. ArgumentError for an unsuitable buffer or an access out of bounds, LaunchError for variables and cores."""
+        launch = self.code.frame.copy()
+        for p, k in self.code.by_op[Op.PARAM]:
+            launch[k] = self.buffer(p, buffers)
+        self.set_variables(launch, values or {}, cores)
+        self.set_memories(launch, Op.DEFINE_SCRATCH)
+        made = self.items(launch, cores)
+        items = made if len(self.code.phases) == 1 else list(made)
+        with np.errstate(all="ignore"):
+            for phase in self.code.phases:
+                for item in items:
+                    frame = item.copy()
+                    self.set_memories(frame, Op.DEFINE_REG)
+                    for step in phase:
+                        step(frame)
+
+    def items(self, launch: Frame, cores: int) -> Iterator[Frame]:
+        """The frames of all work items, core after core, with their numbers and local memories."""
+        core_ids = [(k, storage(u.dtype)) for u, k in self.code.by_op[Op.DEFINE_VAR] if u.arg.name == CORE_ID]
+        specials = sorted(self.code.by_op[Op.SPECIAL], key=lambda uk: -uk[0].arg.axis)
+        grid = [range(self.extent(u, launch)) for u, _ in specials]
+        for core, ids in itertools.product(range(cores), itertools.product(*grid)):
+            item = launch.copy()
+            for k, kind in core_ids:
+                item[k] = kind.type(core)
+            for (u, k), i in zip(specials, ids, strict=True):
+                item[k] = storage(u.dtype).type(i)
+            self.set_memories(item, Op.DEFINE_LOCAL)
+            yield item
+
+    def extent(self, special: UOp, launch: Frame) -> int:
+        """How many ids a SPECIAL counts."""
+        known: dict[UOp | str, Given] = {u: launch[k] for u, k in self.code.by_op[Op.DEFINE_VAR] if launch[k] is not None}
+        return int(evaluate(special.src[0], known))
+
+    def set_memories(self, frame: Frame, op: Op) -> None:
+        for u, k in self.code.by_op[op]:
+            frame[k] = fresh(u)

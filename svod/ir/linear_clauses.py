@@ -10,23 +10,24 @@ from dataclasses import dataclass, field
 
 from svod.dtype import dtypes
 from svod.ir.args import BarrierScope
-from svod.ir.clause import LEAVES, clause, executed, nodes
+from svod.ir.clause import LEAVES, clause, executed
 from svod.ir.ops import Op
 from svod.ir.semantics import PURE
 from svod.ir.uop import UOp
 
 INSTRUCTIONS = LEAVES | PURE | {
-    Op.SPECIAL, Op.RANGE, Op.END, Op.IF, Op.ENDIF, Op.INDEX, Op.LOAD, Op.STORE, Op.ATOMIC, Op.BARRIER, Op.GROUP}
+    Op.SPECIAL, Op.RANGE, Op.END, Op.LOOP, Op.ENDLOOP, Op.BREAK, Op.IF, Op.ENDIF, Op.INDEX, Op.LOAD, Op.STORE,
+    Op.ATOMIC, Op.BARRIER, Op.GROUP}
 """What may stand in a LINEAR program. A GROUP does nothing there."""
 
 
-BRACKETS = frozenset((Op.END, Op.ENDIF, Op.BARRIER, Op.GROUP))
+BRACKETS = frozenset((Op.END, Op.ENDIF, Op.ENDLOOP, Op.BARRIER, Op.GROUP))
 """Instructions whose operands say what they belong to, and are not values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An open stretch of instructions: the program (`opened_by` None), a loop (its RANGE), a branch (its IF)."""
+    """An open stretch of instructions: the program (`opened_by` None), a loop (its RANGE or LOOP), a branch (its IF)."""
 
     opened_by: UOp | None
     done: set[UOp] = field(default_factory=set)
@@ -39,8 +40,11 @@ def walk(linear: UOp) -> Iterator[tuple[UOp, list[Block]]]:
         yield u, blocks
         if u.op is Op.BARRIER and u.arg is BarrierScope.GRID and len(blocks) == 1:
             blocks[0].done.clear()
-        elif u.op in (Op.RANGE, Op.IF):
+        elif u.op in (Op.RANGE, Op.IF, Op.LOOP):
             blocks.append(Block(u, {u}))
+        elif u.op is Op.ENDLOOP:
+            if (opened := blocks[-1].opened_by) is not None and opened.op is Op.LOOP:
+                blocks.pop()
         elif u.op in (Op.END, Op.ENDIF):
             if len(blocks) > 1 and blocks[-1].opened_by is u.src[-1]:
                 blocks.pop()
@@ -92,6 +96,24 @@ def branches_nest(u: UOp) -> str | None:
     return _left_open(blocks, Op.IF)
 
 
+@clause(Op.LINEAR)
+def endless_loops_nest(u: UOp) -> str | None:
+    """LOOP, without operands, opens a loop that ENDLOOP closes if it was opened last; BREAK, on a condition, stands inside a LOOP, also
+    inside loops and branches in it, and leaves the innermost one; none is left open."""
+    blocks: list[Block] = []
+    for instruction, blocks in walk(u):
+        opened = [b.opened_by.op for b in blocks if b.opened_by is not None]
+        if instruction.op is Op.LOOP and instruction.src:
+            return "a LOOP of a BLOCK"
+        if instruction.op is Op.ENDLOOP and opened[-1:] != [Op.LOOP]:
+            return f"ENDLOOP where {_words(blocks[-1])} is open"
+        if instruction.op is Op.BREAK and Op.LOOP not in opened:
+            return "BREAK outside a LOOP"
+        if instruction.op is Op.BREAK and not instruction.src:
+            return "BREAK without a condition"
+    return _left_open(blocks, Op.LOOP)
+
+
 def _left_open(blocks: list[Block], op: Op) -> str | None:
     return next((f"{b.opened_by!r} is never closed" for b in reversed(blocks) if b.opened_by is not None and b.opened_by.op is op), None)
 
@@ -109,14 +131,7 @@ def grid_barriers_are_on_top(u: UOp) -> str | None:
     return None
 
 
-@clause(Op.IF)
+@clause(Op.IF, Op.BREAK)
 def condition_is_bool(u: UOp) -> str | None:
-    """The condition of an IF is a scalar bool."""
-    return None if u.src[0].dtype is dtypes.bool else f"IF of {u.src[0].dtype}"
-
-
-@clause(Op.LINEAR)
-def no_ideal_integers(u: UOp) -> str | None:
-    """Arithmetic is done in integers of a fixed width; only RANGE and SPECIAL, whose width the renderer chooses, are left ideal."""
-    bad = next((n for n in nodes(u) if n.dtype.scalar is dtypes.index and n.op not in (Op.RANGE, Op.SPECIAL)), None)
-    return None if bad is None else f"{bad!r} is an ideal integer"
+    """The condition of an IF, and of a BREAK, is a scalar bool."""
+    return None if not u.src or u.src[0].dtype is dtypes.bool else f"{u.op.name} of {u.src[0].dtype}"

@@ -22,7 +22,12 @@ from svod.ir.semantics import PURE, literal, meaning, storage
 from svod.ir.uop import UOp
 
 Frame = list[Any]
-Step = Callable[[Frame], None]
+Step = Callable[[Frame], bool | None]
+"""What an instruction does. True: a BREAK holds, so the blocks it stands in are left, up to the innermost LOOP."""
+Update = Callable[[Any, Any, Any], Any]
+"""From the old value of an element, the operand, and what was expected, to its new value."""
+Wrap = Callable[[tuple[Step, ...], bool], Step]
+"""From the steps of a block, and whether a BREAK in it leaves it, to what executes them."""
 Fail = Callable[[Any, int], ArgumentError]
 ATOMICS = {AtomicKind.ADD: Op.ADD, AtomicKind.MIN: Op.MIN, AtomicKind.MAX: Op.MAX, AtomicKind.AND: Op.AND, AtomicKind.OR: Op.OR,
            AtomicKind.XOR: Op.XOR}
@@ -47,34 +52,52 @@ def compile_linear(linear: UOp, name: str = "") -> Code:
     return _Compiler(linear, name).code
 
 
+@dataclass
+class _Open:
+    """The steps of an open block. `leaves`: a BREAK in it leaves it."""
+
+    op: Op | None = None
+    steps: list[Step] = field(default_factory=list)
+    leaves: bool = False
+
+
 class _Compiler:
-    """One pass over the instructions; `blocks` holds the steps of the open blocks, the program's first."""
+    """One pass over the instructions; `blocks` holds the open blocks, the program first."""
 
     def __init__(self, linear: UOp, name: str) -> None:
         self.code = Code(name)
-        self.blocks: list[list[Step]] = [[]]
+        self.blocks = [_Open()]
         for u in linear.src:
             self.instruction(u)
-        self.code.phases.append(tuple(self.blocks[0]))
+        self.code.phases.append(tuple(self.blocks[0].steps))
 
     def instruction(self, u: UOp) -> None:
         if u.op is Op.BARRIER:
             if u.arg is not BarrierScope.GRID:
                 raise UnsupportedError("BARRIER of scope GROUP cannot be interpreted yet", at=repr(u))
-            self.code.phases.append(tuple(self.blocks[0]))
-            self.blocks[0] = []
-        elif u.op in (Op.RANGE, Op.IF):
-            self.blocks.append([])
+            self.code.phases.append(tuple(self.blocks[0].steps))
+            self.blocks[0] = _Open()
+        elif u.op in (Op.RANGE, Op.IF, Op.LOOP):
+            self.blocks.append(_Open(u.op))
         elif u.op is Op.END:
             self.close(_loop(self.at(u.src[1]), [self.at(s) for s in u.src[1].src], u.src[1]))
         elif u.op is Op.ENDIF:
             self.close(_branch(self.at(u.src[0].src[0])))
+        elif u.op is Op.ENDLOOP:
+            body = tuple(self.blocks.pop().steps)
+            self.blocks[-1].steps.append(_endless(body))
+        elif u.op is Op.BREAK:
+            self.blocks[-1].steps.append(_break(self.at(u.src[0])))
+            for block in reversed(self.blocks):
+                if block.op is Op.LOOP:
+                    break
+                block.leaves = True
         elif (step := self.step(u)) is not None:
-            self.blocks[-1].append(step)
+            self.blocks[-1].steps.append(step)
 
-    def close(self, wrap: Callable[[tuple[Step, ...]], Step]) -> None:
-        body = tuple(self.blocks.pop())
-        self.blocks[-1].append(wrap(body))
+    def close(self, wrap: Wrap) -> None:
+        block = self.blocks.pop()
+        self.blocks[-1].steps.append(wrap(tuple(block.steps), block.leaves))
 
     def at(self, u: UOp) -> int:
         """The place of a node in frames."""
@@ -118,9 +141,8 @@ class _Compiler:
         self.code.written.add(memory)
         if u.op is Op.STORE:
             return (_store_lanes if vector else _store)(places, self.at(u.src[1]))
-        combine = meaning(ATOMICS[u.arg], u.dtype.scalar, u.dtype.scalar) if u.arg in ATOMICS else lambda old, new: new
-        zero = literal(0, u.dtype)
-        return (_atomic_lanes if vector else _atomic)(places, (self.at(u), self.at(u.src[1])), combine, zero)
+        expected = self.at(u.src[-1])  # of COMPARE_EXCHANGE; others have none and do not look at it
+        return (_atomic_lanes if vector else _atomic)(places, (self.at(u), self.at(u.src[1]), expected), _update(u), literal(0, u.dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +163,16 @@ class _Access:
         if at.min() < 0 or at.max() >= size:
             raise self.fail(at[(at < 0) | (at >= size)][0], size)
         return at
+
+
+def _update(u: UOp) -> Update:
+    """What an ATOMIC makes of an element."""
+    if u.arg in ATOMICS:
+        combine = meaning(ATOMICS[u.arg], u.dtype.scalar, u.dtype.scalar)
+        return lambda old, new, expected: combine(old, new)
+    if u.arg is AtomicKind.EXCHANGE:
+        return lambda old, new, expected: new
+    return lambda old, new, expected: new if old.tobytes() == expected.tobytes() else old
 
 
 def _failure(op: Op, memory: UOp, kernel: str) -> Fail:
@@ -168,28 +200,52 @@ def _chunks(start: int, stop: int, kind: np.dtype[Any]) -> Iterator[Any]:
         yield from np.arange(first, min(first + CHUNK, stop), dtype=kind)
 
 
-def _loop(k: int, bounds: list[int], r: UOp) -> Callable[[tuple[Step, ...]], Step]:
+def _loop(k: int, bounds: list[int], r: UOp) -> Wrap:
     start, stop = bounds
     kind = storage(r.dtype)
 
-    def wrap(body: tuple[Step, ...]) -> Step:
+    def wrap(body: tuple[Step, ...], leaves: bool) -> Step:
         def step(v: Frame) -> None:
             for i in counters(int(v[start]), int(v[stop]), kind):
                 v[k] = i
                 for s in body:
                     s(v)
-        return step
+
+        def leaving(v: Frame) -> bool:
+            for i in counters(int(v[start]), int(v[stop]), kind):
+                v[k] = i
+                if any(s(v) for s in body):
+                    return True
+            return False
+        return leaving if leaves else step
     return wrap
 
 
-def _branch(condition: int) -> Callable[[tuple[Step, ...]], Step]:
-    def wrap(body: tuple[Step, ...]) -> Step:
+def _branch(condition: int) -> Wrap:
+    def wrap(body: tuple[Step, ...], leaves: bool) -> Step:
         def step(v: Frame) -> None:
             if v[condition]:
                 for s in body:
                     s(v)
-        return step
+
+        def leaving(v: Frame) -> bool:
+            return bool(v[condition]) and any(s(v) for s in body)
+        return leaving if leaves else step
     return wrap
+
+
+def _endless(body: tuple[Step, ...]) -> Step:
+    """The steps again and again, until one of them is a BREAK that holds."""
+    def step(v: Frame) -> None:
+        while not any(s(v) for s in body):
+            pass
+    return step
+
+
+def _break(condition: int) -> Step:
+    def step(v: Frame) -> bool:
+        return bool(v[condition])
+    return step
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------------------
@@ -253,9 +309,9 @@ def _store(x: _Access, value: int) -> Step:
     return step
 
 
-def _atomic(x: _Access, places: tuple[int, int], combine: Callable[[Any, Any], Any], zero: Any) -> Step:
+def _atomic(x: _Access, places: tuple[int, int, int], update: Update, zero: Any) -> Step:
     m, i, gate, fail = x.memory, x.index, x.gate, x.fail
-    k, value = places
+    k, value, expected = places
 
     def step(v: Frame) -> None:
         v[k] = zero
@@ -264,7 +320,7 @@ def _atomic(x: _Access, places: tuple[int, int], combine: Callable[[Any, Any], A
             if not 0 <= at < memory.size:
                 raise fail(at, memory.size)
             v[k] = old = memory[at]
-            memory[at] = combine(old, v[value])
+            memory[at] = update(old, v[value], v[expected])
     return step
 
 
@@ -289,17 +345,17 @@ def _store_lanes(x: _Access, value: int) -> Step:
     return step
 
 
-def _atomic_lanes(x: _Access, places: tuple[int, int], combine: Callable[[Any, Any], Any], zero: Any) -> Step:
-    k, value = places
+def _atomic_lanes(x: _Access, places: tuple[int, int, int], update: Update, zero: Any) -> Step:
+    k, value, expected = places
 
     def step(v: Frame) -> None:
-        memory, at, new = v[x.memory], v[x.index], v[value]
+        memory, at, new, seen = v[x.memory], v[x.index], v[value], v[expected]
         lanes = np.arange(at.size) if x.gate is None else np.flatnonzero(v[x.gate])
         x.checked(at[lanes], memory.size)
         v[k] = old = np.full(at.size, zero)
         for lane in lanes:  # one after the other: lanes may name one element
             old[lane] = memory[at[lane]]
-            memory[at[lane]] = combine(old[lane], new[lane])
+            memory[at[lane]] = update(old[lane], new[lane], seen[lane])
     return step
 
 

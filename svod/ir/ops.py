@@ -65,6 +65,15 @@ class Op(Enum):
     ATAN = auto()
     ERF = auto()
     SIGMOID = auto()
+    EXPM1 = auto()
+    LOG10 = auto()
+    LOG1P = auto()
+    SINH = auto()
+    COSH = auto()
+    ASIN = auto()
+    ACOS = auto()
+    CBRT = auto()
+    ERFC = auto()
     RSQRT = auto()
     CAST = auto()
     BITCAST = auto()
@@ -85,6 +94,8 @@ class Op(Enum):
     SHL = auto()
     SHR = auto()
     POW = auto()
+    ATAN2 = auto()
+    HYPOT = auto()
     CMPLT = auto()
     CMPLE = auto()
     CMPEQ = auto()
@@ -112,7 +123,22 @@ class Op(Enum):
     BARRIER = auto()
     IF = auto()
     ENDIF = auto()
+    ENDLOOP = auto()
     SINK = auto()
+    # statements of thread kernels
+    VALUE = auto()
+    LET = auto()
+    BLOCK = auto()
+    BRANCH = auto()
+    FOR = auto()
+    LOOP = auto()
+    BREAK = auto()
+    CONTINUE = auto()
+    RETURN = auto()
+    SUBGROUP = auto()
+    PRINT = auto()
+    ASSERT = auto()
+    THREADS = auto()
     # programs
     PROGRAM = auto()
     DEVICE = auto()
@@ -222,6 +248,15 @@ OPS: dict[Op, OpDef] = {
     Op.ATAN: _unary("Arc tangent in radians."),
     Op.ERF: _unary("Error function."),
     Op.SIGMOID: _unary("1 / (1 + exp(-x))."),
+    Op.EXPM1: _unary("e to the x, minus 1, without cancellation near 0."),
+    Op.LOG10: _unary("Decimal logarithm."),
+    Op.LOG1P: _unary("Natural logarithm of 1 + x, without cancellation near 0."),
+    Op.SINH: _unary("Hyperbolic sine."),
+    Op.COSH: _unary("Hyperbolic cosine."),
+    Op.ASIN: _unary("Arc sine in radians; NaN outside of [-1, 1]."),
+    Op.ACOS: _unary("Arc cosine in radians; NaN outside of [-1, 1]."),
+    Op.CBRT: _unary("Cube root, of negative numbers too."),
+    Op.ERFC: _unary("1 minus the error function, without cancellation."),
     Op.RSQRT: _unary("1 / sqrt(x)."),
     Op.CAST: OpDef((1, 1), None, "Value conversion to the node's dtype; see the arithmetic policy."),
     Op.BITCAST: OpDef((1, 1), None, "The same bits read as another dtype of the same width."),
@@ -241,6 +276,8 @@ OPS: dict[Op, OpDef] = {
     Op.SHL: _binary("Left shift.", "int"),
     Op.SHR: _binary("Right shift: arithmetic for signed, logical for unsigned.", "int"),
     Op.POW: _binary("x to the y, special cases as in C99.", "float"),
+    Op.ATAN2: _binary("The angle of the point (x, y) in radians, for operands y, x; special cases as in C99.", "float"),
+    Op.HYPOT: _binary("sqrt(x * x + y * y) without overflow in between; infinite if either is.", "float", commutes=True),
     Op.CMPLT: _binary("Less than.", "any", result=_boolean),
     Op.CMPLE: _binary("Less than or equal.", "any", result=_boolean),
     Op.CMPEQ: _binary("Equal.", "any", commutes=True, result=_boolean),
@@ -257,7 +294,8 @@ OPS: dict[Op, OpDef] = {
     Op.LOAD: OpDef((1, 2), _loaded, "Read through an INDEX; the second operand is the value where the gate is false.", Effect.READ),
     Op.STORE: OpDef((2, 2), _void, "Write a value through an INDEX.", Effect.WRITE),
     Op.ATOMIC: OpDef(
-        (2, 2), _second, "Atomic read-modify-write through an INDEX; yields the old value.", Effect.WRITE, arg=args.AtomicKind
+        (2, 3), _second, "Atomic read-modify-write through an INDEX; yields the old value. COMPARE_EXCHANGE takes the new and the expected "
+        "one.", Effect.WRITE, arg=args.AtomicKind
     ),
     Op.REDUCE: OpDef((1, None), _same, "The first operand combined by the op in arg over the ranges that follow.", arg=Op),
     Op.AFTER: OpDef((1, None), _same, "The first operand, not before the effects and ranges that follow.", _MEM),
@@ -266,7 +304,25 @@ OPS: dict[Op, OpDef] = {
     Op.BARRIER: OpDef((0, None), _void, "All work items of the scope have done the effects.", _MEM, arg=args.BarrierScope),
     Op.IF: OpDef((1, 1), _void, "Linear programs: what follows up to ENDIF is done if the condition holds.", _MEM),
     Op.ENDIF: OpDef((1, 1), _void, "Linear programs: closes its IF.", _MEM),
+    Op.ENDLOOP: OpDef((0, 0), _void, "Linear programs: closes the LOOP opened last; it is run again from its start.", _MEM),
     Op.SINK: OpDef((0, None), _void, "The effects of a kernel, its name and its schedule.", _MEM, arg=args.KernelInfo),
+    Op.VALUE: OpDef((0, 0), None, "The value that the LET or FOR of this number bound last.", arg=args.ValueArg),
+    Op.LET: OpDef((2, 2), _void, "Thread kernels: evaluates the second operand once, here, and binds the VALUE in front of it.", _MEM),
+    Op.BLOCK: OpDef((0, None), _void, "Thread kernels: statements, one after the other.", _MEM),
+    Op.BRANCH: OpDef((3, 3), _void, "Thread kernels: a condition, the BLOCK done where it holds, the BLOCK done where it does not.", _MEM),
+    Op.FOR: OpDef((5, 5), _void, "Thread kernels: a VALUE takes start, start + step, … short of stop; the BLOCK is done for each.", _MEM),
+    Op.LOOP: OpDef((0, 1), _void, "The BLOCK again and again until a BREAK; in linear programs, without operand, up to its ENDLOOP.", _MEM),
+    Op.BREAK: OpDef((0, 1), _void, "Leaves the innermost loop; in linear programs the innermost LOOP, if the operand holds.", _MEM),
+    Op.CONTINUE: OpDef((0, 0), _void, "Thread kernels: goes on with the next iteration of the innermost loop.", _MEM),
+    Op.RETURN: OpDef((0, 0), _void, "Thread kernels: the work item is done.", _MEM),
+    Op.SUBGROUP: OpDef(
+        (1, 2), None, "An exchange among the work items of a subgroup: of the first operand, by the second.", Effect.READ,
+        arg=args.SubgroupArg
+    ),
+    Op.PRINT: OpDef((0, None), _void, "Thread kernels: prints the operands.", Effect.WRITE, arg=args.MessageArg),
+    Op.ASSERT: OpDef((1, None), _void, "Thread kernels: reports the operands behind the first where that is false.", Effect.WRITE,
+                     arg=args.MessageArg),
+    Op.THREADS: OpDef((1, 1), _void, "A thread kernel: its BLOCK, its name, its group.", _MEM, arg=args.ThreadsInfo),
     Op.PROGRAM: OpDef((1, 5), _void, "The stages of one kernel reached so far: SINK, DEVICE, LINEAR, SOURCE, BINARY.", _MEM),
     Op.DEVICE: OpDef((0, 0), _void, "The name of a device.", _MEM, arg=str),
     Op.LINEAR: OpDef((0, None), _void, "Instructions in execution order.", _MEM),

@@ -188,6 +188,10 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1.0, small)[()] / (1.0 + small)
 
 
+def _erfc(x: Any) -> Any:
+    return np.array([math.erfc(v) for v in np.ravel(x)], np.float64).reshape(np.shape(x))[()]
+
+
 def _rsqrt(x: Any) -> Any:
     return 1.0 / np.sqrt(x)
 
@@ -195,6 +199,8 @@ def _rsqrt(x: Any) -> Any:
 _ROUNDED_MATH: dict[Op, Function] = {
     Op.EXP: np.exp, Op.EXP2: np.exp2, Op.LOG: np.log, Op.LOG2: np.log2, Op.SIN: np.sin, Op.COS: np.cos, Op.TAN: np.tan, Op.TANH: np.tanh,
     Op.ATAN: np.arctan, Op.ERF: _erf, Op.SIGMOID: _sigmoid, Op.RSQRT: _rsqrt, Op.POW: np.power,
+    Op.EXPM1: np.expm1, Op.LOG10: np.log10, Op.LOG1P: np.log1p, Op.SINH: np.sinh, Op.COSH: np.cosh, Op.ASIN: np.arcsin, Op.ACOS: np.arccos,
+    Op.CBRT: np.cbrt, Op.ERFC: _erfc, Op.ATAN2: np.arctan2, Op.HYPOT: np.hypot,
 }
 
 

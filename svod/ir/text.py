@@ -45,9 +45,9 @@ def show(root: UOp) -> str:
     name = {u: f"%{i}" for i, u in enumerate(dict.fromkeys(order))}
     lines, depth = [], 0
     for u in order:
-        depth = max(0, depth - (u.op in (Op.END, Op.ENDIF)))
+        depth = max(0, depth - (u.op in (Op.END, Op.ENDIF, Op.ENDLOOP)))
         lines.append("  " * depth + _line(u, name[u], [name[s] for s in map(_executed, u.src) if s in name]))
-        depth += u.op in (Op.RANGE, Op.IF)
+        depth += u.op in (Op.RANGE, Op.IF, Op.LOOP)
     return "\n".join(lines)
 
 

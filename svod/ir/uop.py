@@ -15,7 +15,8 @@ from typing import Any
 
 from svod.dtype import DType, dtypes
 from svod.errors import GraphError
-from svod.ir.arithmetic import Arithmetic
+from svod.ir import advice
+from svod.ir.functions import Functions
 from svod.ir.ops import BINARY, OPS, Op, OpDef
 
 MAX_NODES = 2_000_000
@@ -47,7 +48,7 @@ def interned_count() -> int:
     return len(_table)
 
 
-class UOp(Arithmetic):
+class UOp(Functions):
     """One operation. `UOp(op, src, arg, dtype)`; dtype may be left out where the op implies it. Raises GraphError on bad structure."""
 
     __slots__ = ("__weakref__", "arg", "cache", "dtype", "op", "src")
@@ -60,13 +61,17 @@ class UOp(Arithmetic):
 
     def __new__(cls, op: Op, src: tuple[UOp, ...] = (), arg: Any = None, dtype: DType | None = None) -> UOp:
         key = (op, src, arg, dtype)
-        if (ref := _table.get(key)) is not None and (hit := ref()) is not None:
-            return hit
-        row = OPS[op]
+        try:
+            if (ref := _table.get(key)) is not None and (hit := ref()) is not None:
+                return hit
+            row = OPS[op]
+        except (TypeError, KeyError):  # lists cannot be keys; other things are no ops
+            raise advice.not_a_node(op, src, arg) from None
         _check(op, row, src, arg, dtype)
         inferred = row.result(src, arg) if row.result is not None else dtype
         if dtype is not None and dtype is not inferred:
-            raise GraphError(f"{op.name} of {src[0].dtype if src else 'nothing'} is {inferred}, not {dtype}", hint=row.doc)
+            raise GraphError(f"{op.name} of {src[0].dtype if src else 'nothing'} is {inferred}, not {dtype}",
+                             hint="leave the dtype out, it follows from the operands; cast them for another one")
         if dtype is None and row.result is not None:
             full = key
         else:
@@ -175,28 +180,27 @@ class UOp(Arithmetic):
 
 def _check(op: Op, row: OpDef, src: tuple[UOp, ...], arg: Any, dtype: DType | None) -> None:
     """Structure only: arity, type of arg, kinds and agreement of operands. Meaning is checked at stage edges by spec.py."""
+    if type(src) is not tuple:
+        raise advice.not_a_node(op, src, arg)
     least, most = row.arity
     if len(src) < least or (most is not None and len(src) > most):
-        wanted = f"{least}" if most == least else f"{least} to {'any number' if most is None else most}"
-        raise GraphError(f"{op.name} takes {wanted} operands, got {len(src)}", hint=row.doc)
+        raise advice.wrong_count(op, len(src))
     for s in src:
         if not isinstance(s, UOp):
-            raise GraphError(f"an operand of {op.name} is {s!r}, not a UOp", hint="wrap numbers with UOp.const(value, dtype)")
+            raise advice.wrong_operand(op, s)
     if (row.arg is None) != (arg is None) or (row.arg is not None and type(arg) is not row.arg):
-        wanted = "no arg" if row.arg is None else f"an arg of type {row.arg.__name__}"
-        raise GraphError(f"{op.name} takes {wanted}, got {arg!r}", hint=row.doc)
-    if row.result is None and dtype is None:
-        raise GraphError(f"{op.name} needs a dtype", hint=row.doc)
+        raise advice.wrong_arg(op, arg)
+    if row.result is None and not isinstance(dtype, DType):
+        raise advice.wrong_dtype(op, dtype)
     if row.takes != "any" and not _takes(row.takes, src[0].dtype):
-        what = {"number": "a number", "float": "a float", "int": "an integer", "bits": "an integer or bool"}[row.takes]
-        raise GraphError(f"{op.name} takes {what}, got {src[0].dtype}", hint=row.doc)
+        raise advice.wrong_kind(op, src[0].dtype)
     if op in _ALIKE:
         last = src[-1].dtype
         for s in src[1:-1] if op is Op.WHERE else src[:-1]:
             if s.dtype is not last:
-                raise GraphError(f"operands of {op.name} have dtypes {' and '.join(str(x.dtype) for x in src)}", hint="cast one of them")
+                raise advice.different_dtypes(op, [x.dtype for x in src])
         if op is Op.WHERE and src[0].dtype is not dtypes.bool.vec(last.lanes):
-            raise GraphError(f"the condition of WHERE is {src[0].dtype}, not {dtypes.bool.vec(last.lanes)}", hint="compare it: x.ne(0)")
+            raise advice.wrong_condition(src[0].dtype, dtypes.bool.vec(last.lanes))
 
 
 _ALIKE = BINARY | {Op.WHERE, Op.MULACC}

@@ -11,6 +11,7 @@ from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.errors import GraphError
 from svod.ir.args import SpecialKind, VarArg
 from svod.ir.ops import Op
+from svod.ir.threads import grid_variable
 from svod.ir.uop import UOp
 
 CORE_ID = "core_id"
@@ -63,12 +64,17 @@ class Metadata:
 
 
 def describe(ast: UOp) -> Metadata:
-    """The metadata of a SINK or LINEAR. GraphError where the graph contradicts itself."""
+    """The metadata of a SINK, LINEAR or THREADS. GraphError where the graph contradicts itself.
+
+    A THREADS has the three sizes of its grid among its scalars, whether or not anything reads them: a launch needs all of them.
+    """
     nodes = ast.toposort()
+    if ast.op is Op.THREADS:
+        nodes += [v for v in map(grid_variable, range(3)) if v not in nodes]
     outs, ins = _accesses(nodes)
     buffers = _buffers(nodes, outs, ins)
     variables = _variables(nodes)
-    global_size, local_size = _sizes(nodes, variables)
+    global_size, local_size = _group_sizes(ast) if ast.op is Op.THREADS else _sizes(nodes, variables)
     named = [variables[n] for n in sorted(variables) if n != CORE_ID]
     scalars = [Param(v.arg.name, v.dtype, min=v.arg.min, max=v.arg.max) for v in named]
     return Metadata((*buffers, *scalars), tuple(named), tuple(p.slot for p in buffers), outs, ins, global_size, local_size)
@@ -120,6 +126,11 @@ def _variables(nodes: list[UOp]) -> dict[str, UOp]:
             raise GraphError(f"variable {u.arg.name!r} has bounds [{old.arg.min}, {old.arg.max}] {old.dtype} in one place and "
                              f"[{u.arg.min}, {u.arg.max}] {u.dtype} in another", hint="define it once and use that node")
     return found
+
+
+def _group_sizes(threads: UOp) -> tuple[tuple[UOp, UOp, UOp], tuple[UOp, UOp, UOp]]:
+    x, y, z = (UOp.const(n, dtypes.index) for n in threads.arg.block)
+    return (grid_variable(0), grid_variable(1), grid_variable(2)), (x, y, z)
 
 
 def _sizes(nodes: list[UOp], variables: dict[str, UOp]) -> tuple[tuple[UOp, UOp, UOp], tuple[UOp, UOp, UOp] | None]:

@@ -56,7 +56,8 @@ class Target:
     fma: bool = True
     ids: bool = False
     """Work items have hardware ids; where they have none, SPECIALs become loops."""
-    index_bits: int = 64
+    statements: bool = False
+    """Executes the statements of a thread kernel as they are; where it does not, work items become loops and lanes."""
     branches: bool = False
     """A branch that most iterations do not take is cheap, so rarely wanted work is skipped."""
     checks: frozenset[str] = frozenset()
@@ -71,8 +72,9 @@ class Target:
             raise ConfigError(f"target {self.name} lists ops that are not elementwise: {sorted(o.name for o in odd)}")
         if missing := ESSENTIAL - self.native:
             raise ConfigError(f"target {self.name} lacks ops nothing can replace: {sorted(o.name for o in missing)}")
-        if self.vector_bits % 64 or self.index_bits not in (32, 64) or self.cores < 1:
-            raise ConfigError(f"target {self.name}: vector_bits {self.vector_bits}, index_bits {self.index_bits}, cores {self.cores}")
+        if self.vector_bits % 64 or self.cores < 1:
+            raise ConfigError(f"target {self.name}: vector_bits {self.vector_bits}, cores {self.cores}",
+                              hint="vector_bits is a multiple of 64, cores is at least 1")
 
     def lanes(self, dtype: DType) -> int:
         """Lanes of one SIMD register of `dtype`; 1 where the target has no explicit vectors."""
@@ -133,6 +135,8 @@ REFERENCE = Target(
     arithmetic=frozenset((*dtypes.ALL, dtypes.index)),
     storage=frozenset(dtypes.ALL),
     native=ELEMENTWISE,
+    statements=True,
     checks=frozenset(("bounds",)),
+    limits=Limits(block=(1024, 1024, 64), threads=1024),
 )
 """Has every op natively in every dtype: the interpreter's target."""

@@ -21,7 +21,7 @@ from svod.codegen.closers import normalize
 from svod.codegen.decompose import rules_for
 from svod.codegen.expand import expand
 from svod.codegen.pipeline import PIPELINE
-from svod.codegen.schedule import OptKind, Tail, parse_opt
+from svod.codegen.schedule import OptKind, Panel, Tail, parse_opt
 from svod.codegen.strategy import Tuning
 from svod.dtype import PtrDType, dtypes
 from svod.errors import ConfigError, SvodError
@@ -116,7 +116,12 @@ def stages_page() -> str:
 # --- opts.md -----------------------------------------------------------------------------------------------------------------------
 
 EXAMPLES: Mapping[OptKind, tuple[str, ...]] = {
-    OptKind.SPLIT: ("copy: SPLIT(0 by 20)", "copy: SPLIT(0 by 16 peel)", "copy: SPLIT(0 by 16 mask)"),
+    OptKind.SPLIT: (
+        "copy: SPLIT(0 by 20)",
+        "copy: SPLIT(0 by 16 peel)",
+        "copy: SPLIT(0 by 16 mask)",
+        "copy: SPLIT(0 by 48 unit 8 balanced)",
+    ),
     OptKind.SWAP: ("copy: SWAP(0 with 1)",),
     OptKind.MERGE: ("copy: MERGE(0 with 1)",),
     OptKind.PARALLEL: ("copy: PARALLEL(0 by 8)",),
@@ -125,7 +130,13 @@ EXAMPLES: Mapping[OptKind, tuple[str, ...]] = {
     OptKind.UNROLL: ("copy: SPLIT(1 by 2), UNROLL(1.1)",),
     OptKind.INTERLEAVE: ("rows: SPLIT(1 by 2), INTERLEAVE(1.1)",),
     OptKind.PAD: ("copy: PAD(0 by 16)",),
-    OptKind.STAGE: ("copy: STAGE(0 by 1)",),
+    OptKind.CARRY: ("rows: SPLIT(1 by 4 balanced), CARRY(1.0 with 0)", "relu: SPLIT(1 by 4 balanced), CARRY(1.0 with 0)"),
+    OptKind.STAGE: (
+        "copy: STAGE(0 by 1)",
+        "copy: SPLIT(0 by 4), STAGE(0.0 by 1 as 1,0.1 pad 1)",
+        "copy: STAGE(0 by 1 shared)",
+        "turn: STAGE(0 by 1 if 2048)",
+    ),
     OptKind.MMA: ("copy: MMA(0)",),
 }
 """What each kind is shown by: a kernel, and Opts for it."""
@@ -136,25 +147,32 @@ def _kernels() -> dict[str, UOp]:
     out, a = (UOp.param(slot, dtypes.f32, name=name) for slot, name in enumerate(("out", "a")))
     i, j = UOp.range(100, 0), UOp.range(8, 1)
     value = a[i * 8 + j].load()
-    stores = {"copy": out[i * 8 + j].store(value), "rows": out[i].store(value.sum(j)), "sum": out[0].store(a[i].load().sum(i))}
+    turned = a[j * UOp.variable("n", 0, 9999) + i].load()
+    stores = {"copy": out[i * 8 + j].store(value), "rows": out[i].store(value.sum(j)), "sum": out[0].store(a[i].load().sum(i)),
+              "relu": out[i].store(value.sum(j).maximum(0.0)), "turn": out[i * 8 + j].store(turned)}
     return {name: normalize(UOp.sink(store, name=name)) for name, store in stores.items()}
 
 
 def opts_page() -> str:
     """Opts, what they do to a loop nest, and the constants of the default strategy."""
     kernels, kinds, tails, tuning = _kernels(), attribute_docs(OptKind), attribute_docs(Tail), attribute_docs(Tuning)
+    panel = attribute_docs(Panel)
     shown = [f"### {k.name}\n\n{prose(kinds[k.name])}\n\n{_applied(EXAMPLES[k], kernels)}" for k in OptKind]
     return page(
         "Opts", "`svod/codegen/schedule.py` and `svod/codegen/strategy.py`",
         "A schedule is a list of Opts, applied in order. It changes how a kernel runs, not what it computes, up to the order of a float "
         "reduction. An Opt is a value: it prints, and `svod.codegen.schedule.parse_opt` reads it back. Its form is `KIND(axis with other "
-        "by amount tail)`, where only the axis is always there; an axis is named by its path, as splitting axis `0` gives `0.0` and `0.1`.",
+        "by amount unit tail panel)`, where only the axis is always there; an axis is named by its path, as splitting axis `0` gives `0.0` "
+        "and `0.1`.",
         "An Opt that does not fit its kernel is refused with a `ScheduleError` that names it.",
         "## Kinds", f"What each does to the loops of these kernels, for {CORES} cores, marked axes expanded. `r0.1` is the axis `0.1`, "
         "`a[x if g]` an access that happens only where g holds, t1 a name for what is used more than once.",
         *(f"`{name}`\n{block(nest(kernel))}" for name, kernel in kernels.items()), *shown,
-        "## Tails", "What a SPLIT does with iterations left over. EXACT is not written.",
+        "## Tails", "What a SPLIT does with iterations left over. EXACT is not written. There is no tail that clamps, computing some rows "
+        "twice instead of a smaller tile: `peel` does each row once, and a load that has no meaning is never made.",
         table(("tail", "meaning"), [(f"`{t.value}`", prose(tails[t.name])) for t in Tail]),
+        "## Panels", f"{prose(Panel.__doc__ or '')}",
+        table(("part", "meaning"), [(f"`{f.name}`", prose(panel[f.name])) for f in fields(Panel)]),
         "## The default strategy", prose(paragraphs(strategy)[0]), f"{prose(Tuning.__doc__ or '')} They are fields of `Tuning`:",
         table(("constant", "value", "what it is"), [(f"`{f.name}`", f"{f.default}", prose(tuning[f.name])) for f in fields(Tuning)]))
 
@@ -183,9 +201,8 @@ WIDE = ("f32", "f64", "f16", "bf16")
 
 def math_page() -> str:
     """Functions, their error bounds, the sources of their algorithms."""
-    both: tuple[tuple[Op | str, Callable[..., UOp]], ...] = (*math.DECOMPOSITIONS.items(), *math.FUNCTIONS.items())
-    functions = {key.name.lower() if isinstance(key, Op) else key: (key, f) for key, f in both}
-    rows = [(f"`{name}`", f"`{key.name}`" if isinstance(key, Op) else "", *_ulps(math.BOUNDS[key])) for name, (key, _) in functions.items()]
+    functions = {key.name.lower(): (key, f) for key, f in math.DECOMPOSITIONS.items()}
+    rows = [(f"`{name}`", f"`{key.name}`", *_ulps(math.BOUNDS[key])) for name, (key, _) in functions.items()]
     modules: dict[str, list[str]] = {}
     for name, (_, f) in functions.items():
         modules.setdefault(f.__module__, []).append(f"- `{name}`: {prose(f.__doc__ or '')}")
@@ -196,7 +213,7 @@ def math_page() -> str:
         "Math functions", "`svod/codegen/math/`", prose(paragraphs(math)[0]), *map(prose, paragraphs(math)[2:]),
         "## Guaranteed error", f"{prose(paragraphs(figures)[0])} {prose(invariant(figures))}",
         "Conformance holds every device to these bounds, whether it uses these decompositions or has the op itself. The last column is the "
-        "greatest of all formats of 8 bits. Functions without an op are called from `svod.codegen.math.FUNCTIONS`.",
+        "greatest of all formats of 8 bits. In a kernel each is a method: `x.exp()`, `y.atan2(x)`; `pow` is `x ** y`.",
         table(("function", "op", *WIDE, "8 bits"), rows), "## Algorithms", *(_module_notes(m, listed) for m, listed in modules.items()))
 
 
@@ -225,7 +242,7 @@ def specs_page() -> str:
     sections = [f"### {name}\n\n{prose(told[name])} {len(s.clauses)} clauses."
                 + (f" Verified on the result of the stage `{ensured[name]}`." if name in ensured else "") for name, s in specs.items()]
     return page(
-        "Specs", "`svod/ir/spec.py`, `svod/ir/kernel_clauses.py` and `svod/ir/linear_clauses.py`",
+        "Specs", "`svod/ir/spec.py` and the clauses in `svod/ir/kernel_clauses.py`, `linear_clauses.py` and `thread_clauses.py`",
         "A spec is a whitelist of what a graph may contain at one edge between stages, made of named clauses. A graph that breaks one is a "
         "`GraphError` that ends in the spec and the clause: `STORE of i32 where f32 belongs (KERNEL: stored-value-matches)`. What concerns "
         "one node's arity, arg and operand kinds is checked earlier, when it is built ([ops.md](ops.md)).",

@@ -1,19 +1,29 @@
 """Every loop kernel of the case library, and random ones, on the CPU and on the interpreter, against NumPy."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 
 import svod
+from svod.codegen.pipeline import Context, lower
 from svod.codegen.strategy import TUNING
 from svod.config import CacheSettings
+from svod.ir.interp import Interpreter
+from svod.ir.machine import Frame
+from svod.ir.ops import Op
+from svod.testing.case import Case
 from svod.testing.kernels import CASES
+from svod.testing.random_effects import effect_case
 from svod.testing.random_kernels import random_case
+from svod.testing.random_schedules import accepted_opts, with_opts
 
 BLOCK = 100
-RANDOM_KERNELS = 2000
+RANDOM_KERNELS = 1800
+RANDOM_SCHEDULES = 200
 
 
 @pytest.mark.devices("CPU")
@@ -71,6 +81,66 @@ def test_random_kernels(device: svod.Device, block: int, monkeypatch: pytest.Mon
 def test_random_kernels_interpreted(device: svod.Device) -> None:
     for seed in range(60):
         check_random(device, seed)
+
+
+class LastCoreFirst(Interpreter):
+    """Runs the cores of a phase in the opposite order, which nothing may depend on; checks every access."""
+
+    def items(self, launch: Frame, cores: int) -> Iterator[Frame]:
+        return iter(list(super().items(launch, cores))[::-1])
+
+
+def scheduled_case(seed: int) -> Case:
+    """A random kernel: one whose order of effects matters, or, every fifth, a plain one."""
+    return (random_case if seed % 5 == 4 else effect_case)(seed)
+
+
+def _interpreted(linear: svod.UOp, buffers: list[np.ndarray], case: Case, cores: int) -> None:
+    used = {v.arg.name for v in linear.find(Op.DEFINE_VAR)}
+    vals = {name: v for name, v in case.vals.items() if name in used}
+    LastCoreFirst(linear).run(buffers, vals, cores if "core_id" in used else 1)
+
+
+def check_scheduled(device: svod.Device, seed: int) -> None:
+    """One random kernel under a random schedule, bit for bit; the message is a reproducer."""
+    case, cores = scheduled_case(seed), 1 + seed % 3
+    with svod.override(config=svod.Config(threads=cores), cache=CacheSettings(enabled=False)):
+        context = Context(replace(device.target, cores=cores), svod.Config(threads=cores))
+        opts = accepted_opts(case.ast, context, seed)
+        ast, again = with_opts(case.ast, opts), f"scheduled_case({seed}), {cores} cores, opts {[*map(str, opts)]}"
+        runs = [case.fresh(), case.fresh()]
+        device.compile(ast).execute(runs[0], case.vals)
+        linear = lower(ast, context) if seed % 4 == 0 else None
+    if linear is None:
+        runs.pop()
+    else:
+        _interpreted(linear, runs[1], case, cores)
+    for buffers in runs:
+        for slot, want in case.expected.items():
+            assert np.array_equal(buffers[slot], want, equal_nan=want.dtype.kind == "f"), f"reproduce with: {again}"
+
+
+@pytest.mark.devices("CPU")
+@pytest.mark.parametrize("block", range(RANDOM_SCHEDULES // BLOCK))
+def test_random_schedules(device: svod.Device, block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        check_scheduled(device, seed)
+
+
+@pytest.mark.devices("INTERP")
+def test_random_effects_interpreted(device: svod.Device) -> None:
+    for seed in range(100):
+        case = effect_case(seed)
+        buffers = case.fresh()
+        device.compile(case.ast).execute(buffers, case.vals)
+        assert all(np.array_equal(buffers[k], want) for k, want in case.expected.items()), f"reproduce with: effect_case({seed})"
+
+
+@pytest.mark.hypothesis
+@pytest.mark.devices("CPU")
+@given(seed=strategies.integers(RANDOM_SCHEDULES, 1 << 40))
+def test_new_random_schedules(device: svod.Device, seed: int) -> None:
+    check_scheduled(device, seed)
 
 
 def test_a_failing_random_kernel_prints_its_reproducer() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 import svod
 from svod import UOp, dtypes
-from svod.codegen.reach import NS_PER_OP, aliases, elements, work
+from svod.codegen.reach import NS_PER_OP, aliases, check_inside, elements, work
 from svod.device.evaluation import compile_exprs
-from svod.errors import ArgumentError
+from svod.errors import ArgumentError, GraphError
 from svod.ir.ops import Op
 from svod.testing.kernels import CASES, axes, p
 
@@ -40,7 +40,7 @@ def flat(index: Callable[[UOp], UOp | int], stop: UOp | int = N) -> UOp:
         (lambda i: i, {0: (0, 0), 1: (1, 1), 10: (10, 10)}),
         (lambda i: i + 3, {0: (0, 0), 1: (1, 4), 10: (10, 13)}),
         (lambda i: i * 4, {0: (0, 0), 1: (1, 1), 10: (10, 37)}),
-        (lambda i: i // 4, {0: (0, 0), 1: (1, 0), 10: (10, 0)}),  # not seen to be monotone: asks for nothing
+        (lambda i: i // 4, {0: (0, 0), 1: (1, 1), 10: (10, 3)}),
         (lambda i: i * -1 + (N - 1), {0: (0, 0), 1: (1, 1), 10: (10, 10)}),
         (lambda i: i * -2 + 50, {0: (0, 0), 1: (1, 51), 10: (10, 51)}),
         (lambda i: 7, {0: (0, 0), 1: (1, 8), 10: (10, 8)}),
@@ -82,7 +82,7 @@ def test_what_is_guarded_gathered_or_not_monotone_is_not_asked_for() -> None:
     assert 1 not in needed(gathered, 9)
     assert needed(gathered, 9)[2] == 9
     assert needed(folded, 9).get(1, 0) == 0
-    assert needed(flat(lambda i: i % 7), 9).get(1, 0) <= 7
+    assert [needed(flat(lambda i: i % 7), n)[1] for n in (0, 3, 9)] == [0, 3, 7]
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if n != "far_offsets"])
@@ -135,3 +135,40 @@ def test_buffers_that_are_touched_at_one_index_may_be_the_same() -> None:
     assert aliases(together) == {0: {1, 2}, 1: {0, 2}, 2: {0, 1}}
     assert aliases(shifted) == {0: {1}, 1: {0}, 2: set()}
     assert aliases(turned) == aliases(twice) == aliases(narrow) == {0: set(), 1: set()}
+
+
+# ---- what is certainly outside -------------------------------------------------------------------------------------------------------
+
+
+def own(index: UOp | int, space: svod.AddrSpace = svod.AddrSpace.REG) -> UOp:
+    """A kernel that reads element `index` of four of its own."""
+    m = UOp.memory(0, dtypes.f32, 4, space, name="tile")
+    return UOp.sink(p(0, "out")[0].store(m.after(m[0].store(1.0))[index].load()), name="outside")
+
+
+def sized(index: UOp | int) -> UOp:
+    """A kernel that reads element `index` of a buffer of two."""
+    return UOp.sink(p(0, "out")[0].store(UOp.param(1, dtypes.f32, 2, name="two")[index].load()), name="outside")
+
+
+@pytest.mark.parametrize(("make", "what"), [
+    (lambda: sized(5), "reads element 5 of 'two', which has 2"), (lambda: sized(-1), "reads below element 0 of 'two'"),
+    (lambda: own(4), "reads element 4 of 'tile', which has 4"), (lambda: own(7, svod.AddrSpace.LOCAL), "element 7 of 'tile'"),
+    (lambda: own(9, svod.AddrSpace.GLOBAL), "element 9 of 'tile'"),
+    (lambda: UOp.sink(UOp.param(0, dtypes.f32, 2, name="two")[2].store(1.0)), "writes element 2 of 'two', which has 2"),
+    (lambda: UOp.sink(UOp.param(0, dtypes.f32, 2, name="two")[UOp.range(16, 0)].store(1.0)), "writes element 15 of 'two', which has 2"),
+    (lambda: UOp.sink(p(0, "out")[UOp.range(4, 0) - 2].store(1.0)), "writes below element 0 of 'out'"),
+])
+@pytest.mark.devices("CPU", "INTERP", "NULL")
+def test_what_is_certainly_outside_is_refused_when_it_is_compiled(device: svod.Device, make: Callable[[], UOp], what: str) -> None:
+    with pytest.raises(GraphError, match=f"{what}(.|\n)*hint: elements"):
+        device.compile(make(), name="outside")
+
+
+@pytest.mark.parametrize("make", [
+    lambda: sized(1), lambda: own(3), lambda: sized(UOp.range(N, 0)).substitute({}),
+    lambda: UOp.sink(UOp.param(0, dtypes.f32, 2, name="two").index(5, N < 3).store(1.0)),
+    lambda: UOp.sink(UOp.param(0, dtypes.f32, 2, name="two")[UOp.range(0, 0) + 7].store(1.0)),
+])
+def test_what_may_be_inside_passes(make: Callable[[], UOp]) -> None:
+    check_inside(make())

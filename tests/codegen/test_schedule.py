@@ -9,6 +9,8 @@ import svod
 from svod import Opt, OptKind, Tail, UOp, dtypes
 from svod.codegen.schedule import parse_opt
 from svod.errors import ScheduleError
+from svod.ir.ops import Op
+from svod.testing.written_order import run_as_written
 
 M, N, K = 12, 40, 32
 
@@ -115,12 +117,12 @@ def test_a_symbolic_axis_is_marked_only_after_a_split() -> None:
 
 def test_a_store_that_does_not_move_is_not_vectorized() -> None:
     out, a, i = UOp.param(0, dtypes.f32, name="out"), UOp.param(1, dtypes.f32, name="a"), UOp.range(8, 0)
-    with pytest.raises(ScheduleError, match="does not move along the VECTOR axis"):
+    with pytest.raises(ScheduleError, match="depend on one another"):
         svod.Device("CPU").compile(UOp.sink(out[i // 8].store(a[i].load()).end(i)), opts=[Opt(OptKind.VECTOR, (0,))])
 
 
 def test_tails_have_names() -> None:
-    assert [t.value for t in Tail] == ["peel", "mask", "exact"]
+    assert [t.value for t in Tail] == ["peel", "mask", "balanced", "exact"]
 
 
 def independent() -> dict[str, tuple[UOp, int]]:
@@ -173,3 +175,80 @@ def test_combinations_keep_the_result(name: str, opts: list[str]) -> None:
 def test_combinations_that_are_refused(name: str, opts: object, what: str) -> None:
     with pytest.raises(ScheduleError, match=what):
         svod.Device("CPU").compile(independent()[name][0], opts=opts)  # type: ignore[arg-type]
+
+
+def effects() -> dict[str, UOp]:
+    """Kernels whose result depends on the order of their effects; each was once computed wrongly under a schedule it is tested with."""
+    o, q, a = (UOp.param(k, dtypes.i64, name=s) for k, s in enumerate(("out", "other", "a")))
+    i, j, t = UOp.range(6, 0), UOp.range(5, 1), UOp.range(1, 0)
+    cell = UOp.memory(0, dtypes.i64, 1, svod.AddrSpace.REG)
+    first = cell.after(i)[0].store(1)
+    now = cell.after(first, j)
+    running = now[0].load() * 3 + a[i * 5 + j].load()
+    x, y = o[i].load(), o[i * -1 + 11].load()
+    return {
+        "overlap": UOp.sink(o[i + j].store(a[i * 5 + j].load()).end(i, j)),
+        "folded": UOp.sink(o[i % 3].store(o[i % 3].load() * 3 + a[i].load()).end(i)),
+        "table": UOp.sink(o[a[i * 5 + j].load() % 7].store((i * 5 + j).cast(dtypes.i64)).end(i, j)),
+        "horner": UOp.sink(o[0].store(o[0].load() * 3 + a[i * 5 + j].load()).end(i, j)),
+        "rows": UOp.sink(o[j].store(o[j].load() * 3 + a[i * 5 + j].load()).end(i, j)),
+        "two": UOp.sink(UOp.group(o[0].store(a[i].load()), q[i].store(o[0].load() + 1)).end(i)),
+        "nested": UOp.sink(UOp.group(o[i].store(a[i].load()), o[j + 8].store(o[j + 8].load() + a[i * 5 + j].load()).end(j)).end(i)),
+        "siblings": UOp.sink(o[i].store(a[i].load()).end(i), q[i].store(o[i + 1].load()).end(i)),
+        "again": UOp.sink(UOp.group(o[t].store(o[t * 2].load() + a[t].load()), q[t].store(o[t * 3].load())).end(t)),
+        "scan": UOp.sink(UOp.group(now[0].store(running), q[i * 5 + j].store(running)).end(j).end(i)),
+        "swapped": UOp.sink(UOp.group(o[i].store(y.after(x)), o[i * -1 + 11].store(x)).end(i)),
+        "peeled": UOp.sink(o[i + j].store(o[i].load() + o[j].load() * 3).end(i, j)),
+    }
+
+
+@pytest.mark.parametrize("opts", [
+    (), ("SPLIT(0 by 4 peel)",), ("SPLIT(1 by 2 peel)",), ("SPLIT(1 by 2 mask)",), ("PAD(0 by 4)",), ("SPLIT(0 by 4 mask)",),
+    ("SWAP(0 with 1)",), ("MERGE(1 with 0)",), ("UNROLL(0)",), ("UNROLL(1)",), ("INTERLEAVE(0)",), ("VECTOR(0)",), ("VECTOR(1)",),
+    ("PARALLEL(0)",), ("PARALLEL(1)",), ("SPLIT(0 by 8 peel)",), ("STAGE(0 by 0)",),
+], ids=lambda t: " ".join(t) or "none")  # fmt: skip
+@pytest.mark.parametrize("name", effects())
+def test_a_schedule_keeps_the_order_of_effects_or_is_refused(name: str, opts: tuple[str, ...]) -> None:
+    """Against the graph as it is written; the refusals are those of the Opts that would change the order."""
+    kernel = effects()[name]
+    given = [np.arange(40) * 7 % 31, np.zeros(40, np.int64), np.arange(40) * 5 % 13]
+    given = given[:1 + max(p.arg.slot for p in kernel.find(Op.PARAM))]
+    want, got = [b.copy() for b in given], [b.copy() for b in given]
+    run_as_written(kernel, want)
+    slots = sorted(p.arg.slot for p in kernel.find(Op.PARAM))
+    for threads in (1, 3):
+        with svod.override(config=svod.Config(threads=threads)):
+            try:
+                program = svod.Device("CPU").compile(kernel, opts=list(opts))
+            except ScheduleError:
+                if not opts:
+                    raise
+                continue
+        got = [b.copy() for b in given]
+        program.execute([got[k] for k in slots])
+        assert all(np.array_equal(g, w) for g, w in zip(got, want, strict=True)), (threads, got, want)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("overlap", "SWAP(0 with 1)"), ("overlap", "PARALLEL(0)"), ("overlap", "UNROLL(0)"), ("folded", "VECTOR(0)"),
+    ("folded", "INTERLEAVE(0)"),
+    ("table", "PARALLEL(0)"),
+    ("table", "MERGE(1 with 0)"), ("horner", "SWAP(0 with 1)"), ("two", "UNROLL(0)"), ("scan", "PARALLEL(1)"),
+    ("scan", "SWAP(0 with 1)"), ("swapped", "VECTOR(0)"), ("swapped", "STAGE(0 by 0)"),
+])  # fmt: skip
+def test_what_would_change_the_order_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ScheduleError, match=text.partition("(")[0]):
+        svod.Device("CPU").compile(effects()[name], opts=[text])
+
+
+@pytest.mark.parametrize(("name", "text"), [("rows", "SWAP(0 with 1)"), ("rows", "VECTOR(1)"), ("rows", "PARALLEL(1)"),
+                                            ("scan", "PARALLEL(0)"), ("horner", "MERGE(0 with 1)")])  # fmt: skip
+def test_what_keeps_the_order_is_accepted(name: str, text: str) -> None:
+    svod.Device("CPU").compile(effects()[name], opts=[text])
+
+
+@pytest.mark.parametrize("opts", [["UNROLL(1)", "SPLIT(1 by 2 peel)"], ["VECTOR(1)", "PAD(1 by 8)"], ["UNROLL(0)", "MERGE(0 with 1)"],
+                                  ["UNROLL(0)", "PARALLEL(0)"]], ids=" ".join)  # fmt: skip
+def test_a_marked_axis_is_not_cut_any_more(opts: list[str]) -> None:
+    with pytest.raises(ScheduleError, match="marked"):
+        svod.Device("CPU").compile(independent()["copy"][0], opts=opts)

@@ -53,6 +53,7 @@ KERNELS = {
     "add of 1": add(1), "add of 5": add(5), "add of 100": add(100), "add of 2**20": add(1 << 20), "add of n": add(N),
     "matmul 1x1x1": matmul(1, 1, 1), "matmul 7x35x11": matmul(7, 35, 11), "matmul 64x64x64": matmul(64, 64, 64),
     "matmul 512x512x512": matmul(512, 512, 512), "matmul of n": matmul(N, 256, 256),
+    "matmul 512x512x4096": matmul(512, 512, 4096), "matmul of n, n, n": matmul(N, N, N),
     "softmax 4x10": softmax(4, 10), "softmax 1024x1024": softmax(1024, 1024),
     "sum of 100": total(100), "sum of 2**20": total(1 << 20), "sum of n": total(N),
     "gemv 8x8": gemv(8, 8), "gemv 1024x1024": gemv(1024, 1024),

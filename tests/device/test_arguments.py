@@ -79,6 +79,7 @@ IN, OUT = BufferArg("x", dtypes.f32, 4, writes=False), BufferArg("out", dtypes.f
 def test_arrays_and_buffers_of_every_type(dtype: DType) -> None:
     x = np.zeros((2, 3), numpy_dtype(dtype))
     assert host_view(x) == HostView(x.ctypes.data, dtype, 6, True, True, True, x)
+    assert host_view(x).owner is x
     b = Buffer(Place(), 6, dtype)
     assert host_view(b) == HostView(b.address, dtype, 6, True, True, True, b)
     v = b.view(1, 2)

@@ -472,3 +472,22 @@ def test_devices_are_found_by_name_through_the_resolver(host: Place) -> None:
     assert Buffer("CPU", 4, dtypes.f32).device is host
     assert Buffer.from_numpy(np.zeros(3, np.int8)).device is host
     assert Buffer(host, 4, dtypes.f32).to("CPU").device is host
+
+
+@pytest.mark.parametrize("dtype", ["f32", np.float32, 5])
+def test_what_is_no_dtype(dtype: Any) -> None:
+    with pytest.raises(DTypeError, match=r"a dtype is needed(.|\n)*dtypes\.f32"):
+        Buffer(Place("REMOTE", Remote()), 10, dtype)
+
+
+@pytest.mark.parametrize("place", [5, None])
+def test_what_is_no_device(place: Any) -> None:
+    with pytest.raises(DeviceUnavailable, match=r"is no device(.|\n)*Buffer\(.CPU., 10"):
+        Buffer(place, 10, dtypes.f32)
+
+
+def test_lists_and_arrays_where_others_belong() -> None:
+    with pytest.raises(errors.BufferError, match=r"an array is needed, got list(.|\n)*np\.asarray"):
+        Buffer.from_numpy([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(errors.BufferError, match=r"copy_from takes a Buffer, got ndarray(.|\n)*copyin"):
+        Buffer(Place("REMOTE", Remote()), 2, dtypes.f32).copy_from(np.ones(2, np.float32))  # type: ignore[arg-type]

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from svod import Config, Opt, OptKind, Program, UOp
 from svod.config import CacheSettings
 from svod.device.cpu.probe import ARCHITECTURES
 from svod.device.device import Device, disk_cache
-from svod.errors import ConfigError, DeviceUnavailable, GraphError
+from svod.errors import ConfigError, DeviceUnavailable, GraphError, ScheduleError
 from svod.ir.ops import Op
 from svod.testing.kernels import CASES, axes, p
 
@@ -315,3 +317,65 @@ print(os.waitpid(child, 0)[1], (out == 2).all())
 known(out, a)
 """
     assert printed(program) == "0 True"
+
+
+# ---- what is no kernel, no schedule, or pinned elsewhere --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("make", "what", "hint"), [
+    (lambda: p(0, "out")[0].store(1.0), "got a STORE", "wrap the stores"), (p(0, "out")[0].load, "got a LOAD", "store the value"),
+    (lambda: p(0, "out")[0], "got an INDEX", "store the value"),
+    (lambda: [p(0, "out")[0].store(1.0)], "got list", r"UOp\.sink\(\*effects\)"),
+    (lambda: None, "got NoneType", "a graph of effects"), (partial(Device("NULL").compile, scaled(2.0)), "got Program", "compiled already"),
+    (lambda: UOp(Op.PROGRAM, (scaled(2.0), UOp(Op.DEVICE, (), "CPU"))), "got a PROGRAM", r"program\.src\[0\]"),
+])
+def test_what_is_no_kernel_says_how_to_make_one(make: Callable[[], Any], what: str, hint: str) -> None:
+    with pytest.raises(GraphError, match=f"compile takes a SINK, {what}(.|\n)*hint: .*{hint}"):
+        Device("NULL").compile(make())
+
+
+def test_the_name_of_a_kernel_is_text() -> None:
+    with pytest.raises(GraphError, match=r"the name of a kernel is text, got 5(.|\n)*name="):
+        Device("NULL").compile(scaled(2.0), name=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("opts", [
+    (5,), (Opt("UNROLL", (0,)),), (Opt(OptKind.UNROLL, (0.5,)),), (Opt(OptKind.UNROLL, (0,), 2.0),),  # type: ignore[arg-type]
+    (Opt(OptKind.UNROLL, (0,), tail="mask"),),  # type: ignore[arg-type]
+])
+def test_what_is_no_opt_is_refused_wherever_it_was_written(opts: tuple[Any, ...]) -> None:
+    for compiled in (lambda: Device("NULL").compile(scaled(2.0), opts=opts),
+                     lambda: Device("NULL").compile(UOp.sink(*scaled(2.0).src, name="k", opts=opts))):
+        with pytest.raises(ScheduleError, match=r"hint: write Opt\(OptKind\.SPLIT"):
+            compiled()
+
+
+@pytest.mark.devices("CPU")
+def test_a_sink_may_hold_its_schedule_as_text(device: Device) -> None:
+    program = device.compile(UOp.sink(*scaled(2.0).src, name="texts", opts=["SPLIT(0 by 4)", "VECTOR(0.1)"]))
+    out, a = np.zeros(64, np.float32), np.arange(64, dtype=np.float32)
+    program(out, a)
+    assert "<4 x float>" in program.source
+    assert np.array_equal(out, a * 2)
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_buffer_may_be_pinned_to_the_device_that_compiles_and_to_no_other(device: Device) -> None:
+    def pinned(name: str) -> UOp:
+        a = UOp(Op.PARAM, (UOp(Op.DEVICE, (), name),), p(1, "a").arg, p(1, "a").dtype)
+        (i,) = axes(4)
+        return UOp.sink(p(0, "out")[i].store(a[i].load() + 1.0), name="pinned")
+    out = np.zeros(4, np.float32)
+    device.compile(pinned(device.name))(out, out + 1)
+    assert (out == 2).all()
+    for act in (device.compile, device.schedule):
+        with pytest.raises(GraphError, match=rf"buffer 'a' is pinned to CUDA, and .* for {device.name}(.|\n)*DEVICE operand"):
+            act(pinned("CUDA"))
+
+
+def test_names_of_the_front_door() -> None:
+    from svod.codegen.schedule import parse_opt
+    from svod.ir.args import AtomicKind
+    assert svod.parse_opt is parse_opt
+    assert svod.AtomicKind is AtomicKind
+    assert {"parse_opt", "AtomicKind"} <= set(dir(svod))

@@ -263,3 +263,11 @@ os._exit(0)
 def test_a_forked_child_makes_what_the_parent_was_making() -> None:
     done = subprocess.run([sys.executable, "-c", IN_FLIGHT], cwd=ROOT, text=True, capture_output=True, check=True, timeout=30)
     assert done.stdout.strip() == "17"
+
+
+def test_all_values_in_order_of_use() -> None:
+    memory: MemoryCache[str, int] = MemoryCache(3)
+    for key, value in (("a", 1), ("b", 2), ("c", 3)):
+        memory.put(key, value)
+    memory.get("a")
+    assert memory.values() == [2, 3, 1]

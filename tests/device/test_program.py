@@ -223,3 +223,31 @@ def test_a_symbolic_kernel_is_made_once_for_all_values() -> None:
         assert out[:n].sum() == a[:n].sum() + n
         assert not out[n:].any()
     assert len(programs) == len(device._programs) == 1
+
+
+@pytest.mark.devices("CPU", "INTERP")
+@pytest.mark.parametrize("given", [None, 5, "abc", np.zeros(3, np.float32), {"out": 1}, svod.Buffer("CPU", 3, dtypes.f32), bytearray(12)])
+def test_buffers_come_in_a_list(device: Device, given: Any) -> None:
+    program = device.compile(add())
+    for vals in ([3], {"n": 3}, []):
+        with pytest.raises(ArgumentError, match=r"buffers of kernel 'add' come in a list, got (.|\n)*execute\(\[out, a, b\], values\)"):
+            program.execute(given, vals)
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_rows_and_iterators_are_lists_of_buffers(device: Device) -> None:
+    program, rows = device.compile(add()), np.ones((3, 4), np.float32)
+    program.execute(rows, [4])
+    assert (rows[0] == 2).all()
+    program.execute(iter(list(rows)), [4])  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"got an iterator, which can be read only once(.|\n)*list\(buffers\)"):
+        program.execute(iter([rows[0], rows[1]]), [4])  # type: ignore[arg-type]
+
+
+@pytest.mark.devices("CPU")
+def test_a_type_error_of_the_callers_own_iterator_is_not_hidden(device: Device) -> None:
+    class Strange(list[np.ndarray]):
+        def __iter__(self) -> NoReturn:
+            raise TypeError("mine")
+    with pytest.raises(TypeError, match="mine"):
+        device.compile(add()).execute(Strange(arrays(3)), [3])

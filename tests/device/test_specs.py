@@ -64,7 +64,8 @@ def test_a_launch_needs_one_phase_and_no_scratch_unless_told() -> None:
     assert LaunchNeeds() == LaunchNeeds(phases=1, shared_bytes=0, private_bytes=0)
 
 
-@pytest.mark.parametrize("wrong", [{"phases": 0}, {"phases": True}, {"phases": 1.0}, {"shared_bytes": -1}, {"private_bytes": "4"}])
+@pytest.mark.parametrize("wrong", [{"phases": 0}, {"phases": True}, {"phases": 1.0}, {"shared_bytes": -1}, {"private_bytes": "4"},
+                                   {"shared_bytes": 1 << 80}])
 def test_absurd_needs(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(SpecError, match=f"cannot need {name} ="):

@@ -10,6 +10,7 @@ import svod
 from svod import Device, UOp, dtypes
 from svod.codegen.pipeline import PIPELINE
 from svod.config import CacheSettings, Debug
+from svod.errors import ConfigError
 from svod.ir.text import parse, to_text
 
 
@@ -50,3 +51,13 @@ def test_debug_levels(capsys: pytest.CaptureFixture[str], level: int, shown: tup
 def test_a_bind_stands_for_its_variable() -> None:
     program = Device("CPU").compile(kernel("bound"))
     assert program.var_names == ("n",)
+
+
+@pytest.mark.parametrize("place", ["a_file", "a_file/below"])
+def test_a_folder_that_cannot_be_written_is_a_config_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a_file").write_text("not a folder")
+    with (
+        svod.override(debug=Debug(dump=tmp_path / place), cache=CacheSettings(enabled=False)),
+        pytest.raises(ConfigError, match=r"SVOD_DUMP: .* cannot be written(.|\n)*hint: name a directory"),
+    ):
+        Device("CPU").compile(kernel(f"nowhere{len(place)}"))

@@ -146,3 +146,12 @@ def test_pointers_know_base_and_space() -> None:
     p = dtypes.bf16.vec(2).ptr(AddrSpace.LOCAL)
     assert isinstance(p, PtrDType)
     assert (p.base, p.space, p.lanes, p.bits, repr(p)) == (dtypes.bf16.vec(2), AddrSpace.LOCAL, 1, 64, "bf16x2*local")
+
+
+@pytest.mark.parametrize(("make", "what"), [
+    (lambda: dtypes.parse(5), "the name of a dtype is text, got 5"), (lambda: dtypes.f32.vec("4"), "no vector of '4' lanes"),
+    (lambda: dtypes.f32.vec(0), "no vector of 0 lanes"), (lambda: dtypes.f32.ptr("global"), "'global' is no address space"),
+])
+def test_arguments_of_other_types(make: Callable[[], DType], what: str) -> None:
+    with pytest.raises(DTypeError, match=f"{what}(.|\n)*hint: "):
+        make()

@@ -1,6 +1,8 @@
 """The operators of UOp as a new user meets them: literals, NumPy scalars, addresses that were not loaded."""
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from svod.dtype import dtypes
 from svod.errors import DTypeError, GraphError
+from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 
@@ -40,7 +43,7 @@ def test_what_is_no_number_is_refused(wrong: Callable[[], UOp], what: str) -> No
         wrong()
 
 
-@pytest.mark.parametrize("wrong", [lambda: a[1.5], lambda: a[True], lambda: UOp.range(np.float32(2), 0), lambda: a[x]])
+@pytest.mark.parametrize("wrong", [lambda: a[1.5], lambda: a[True], lambda: a[np.float32(2)], lambda: a[x]])
 def test_an_index_is_an_integer(wrong: Callable[[], UOp]) -> None:
     with pytest.raises(DTypeError, match="an index must be an integer"):
         wrong()
@@ -60,3 +63,82 @@ def test_comparing_with_equals_compares_graphs() -> None:
     assert x != k
     with pytest.raises(GraphError, match=r"truth of a UOp(.|\n)*where"):
         bool(x < 1.0)
+
+
+# --- mistakes at the front door -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("wrong", "what", "hint"), [
+    (lambda: a[:], "an index is one integer, got :", "over a range"), (lambda: a[2:5], "got 2:5", "over a range"),
+    (lambda: a[...], r"got \.\.\.", "over a range"), (lambda: a[None], "got None", "over a range"),
+    (lambda: a[i, i], "an index is one integer, got 2 of them", r"a\[i \* columns \+ j\]"),
+    (lambda: a[i][i], r"a\[...\] is an element already", r"a\[i \* columns \+ j\]"),
+    (lambda: x[i], "only pointers can be indexed, LOAD is f32", r"a\[i\]\.load\(\)"),
+    (a.load, "LOAD reads through an INDEX, not PARAM", r"a\[i\]\.load\(\)"),
+    (x.load, "LOAD reads through an INDEX, not LOAD", "leave .load"),
+    (lambda: a.store(1.0), "STORE writes through an INDEX, not PARAM", r"a\[i\]\.store\(x\)"),
+    (lambda: x.store(1.0), "STORE writes through an INDEX, not LOAD", "write to a buffer"),
+    (lambda: a.__setitem__(i, 1.0), "an effect of the kernel, not an assignment", r"store\(x\)"),
+    (lambda: a.atomic(AtomicKind.ADD, 1.0), "ATOMIC goes through an INDEX, not PARAM", r"out\[i\]\.atomic"),
+    (lambda: a[i].atomic("add", 1.0), "the kind of an atomic is 'add'", r"AtomicKind\.ADD"),
+    (lambda: UOp.memory(0, dtypes.f32, 4, "reg"), "the space of a memory is 'reg'", r"AddrSpace\.REG"),
+    (lambda: UOp.memory("acc", dtypes.f32, 4), "the id of a memory is a whole number of 0 or more, got 'acc'", "counts from 0"),
+    (lambda: UOp.memory(0, dtypes.f32, 4.0), "the size of a memory in elements is a whole number", "counts from 0"),
+    (lambda: UOp.memory(0, dtypes.f32, 4, name=5), "a name is text, got 5", "name="),
+    (lambda: UOp.special("global", 0, 4), "the kind of an id is 'global'", r"SpecialKind\.GLOBAL"),
+    (lambda: UOp.special(SpecialKind.GLOBAL, "x", 4), "the axis of an id is a whole number of 0 or more, got 'x'", "counts from 0"),
+    (lambda: UOp.range(4, 0, kind="vector"), "the kind of a range is 'vector'", r"AxisKind\.VECTOR"),
+    *[(lambda v=v: UOp.range(4, v), f"the axis of a range is a whole number of 0 or more, got {re.escape(repr(v))}", "counts from 0")
+      for v in (1.0, True, -1, "i", np.float64(1), np.bool_(True))],
+    *[(lambda v=v: UOp.param(v, dtypes.f32), "a slot is a whole number of 0 or more", "counts from 0")
+      for v in (1.0, True, -1, "a", None, np.float32(1))],
+    *[(lambda v=v: UOp.param(0, dtypes.f32, v), "the size of a buffer in elements is a whole number", "counts from 0")
+      for v in (-1, 2.5, True, (4, 4))],
+    (lambda: UOp.param(0, dtypes.f32, UOp.variable("m", 1, 4)), "the size of a buffer", "known when the kernel is built"),
+    (lambda: UOp.sink(name=5), "a name is text, got 5", "name="),
+    (lambda: UOp.sink(opts="VECTOR(0)"), r"opts is a list of Opts, got 'VECTOR\(0\)'", r"VECTOR\(0\.1\)"),
+    (lambda: UOp.sink(opts=5), "opts is a list of Opts, got 5", r"VECTOR\(0\.1\)"),
+    (lambda: UOp.variable("m", 1.5, 3), "the bounds of variable 'm' are 1.5 and 3, not whole numbers", "int"),
+    (lambda: UOp.variable("m", 1, "9"), "str '9' is not a number", "UOps, numbers"),
+    (lambda: UOp.variable("m", 9, 1), r"variable 'm' has an empty range \[9, 1\]", "least value first"),
+    (lambda: i.bind(3), "only a variable can be bound, this is a RANGE", "Variable"),
+    (lambda: x.reduce(Op.SUB, i), "a reduction cannot combine by SUB", r"Op\.ADD"),
+    (lambda: x.reduce("sum", i), "a reduction cannot combine by 'sum'", r"Op\.ADD"),
+    (lambda: x.broadcast("4"), "a number of lanes is a whole number of 1 or more, got '4'", "counts from 1"),
+    (lambda: x.broadcast(4).extract("x"), "a lane is a whole number", "counts from 0"),
+    (lambda: (x < 1).where(1.0, None), "NoneType None is not a number", "UOps, numbers"),
+    (lambda: range(UOp.variable("m", 1, 4)), "the value of a UOp is not known", r"UOp\.range\(n, axis\)"),
+    (lambda: float(x), "the value of a UOp is not known", r"x\.cast\(dtype\)"),
+    (lambda: math.sqrt(x), "the value of a UOp is not known", r"x\.sqrt\(\)"),
+])
+def test_a_mistake_is_told_where_it_is_made(wrong: Callable[[], object], what: str, hint: str) -> None:
+    with pytest.raises(GraphError, match=f"{what}(.|\n)*hint: (.|\n)*{hint}"):
+        wrong()
+
+
+@pytest.mark.parametrize(("wrong", "what", "hint"), [
+    (lambda: a[i].store(a[i]), r"STORE of a\[...\], which is an address", r"did you mean a\[i\]\.load\(\)\?"),
+    (lambda: a[i].store(a), "STORE of a, which is an address", r"did you mean a\[i\]\.load\(\)\?"),
+    (lambda: a[n[i]], r"an index must be an integer, got i32\*global", r"n\[i\]\.load\(\)"),
+    (lambda: UOp.range(4.0, 0), "the stop of a range must be an integer, got 4.0", "int"),
+    (lambda: UOp.range(4, 0, start=0.5), "the start of a range must be an integer, got 0.5", "int"),
+    (lambda: UOp.special(SpecialKind.LOCAL, 0, 4.0), "the extent of an id must be an integer, got 4.0", "int"),
+    (lambda: a[i].cast(dtypes.i32), r"a\[...\] is an address", r"a\[i\]\.load\(\)"),
+    (lambda: a[i].bitcast(dtypes.i32), r"a\[...\] is an address", r"a\[i\]\.load\(\)"),
+    (lambda: a[i].sum(i), r"a\[...\] is an address", r"a\[i\]\.load\(\)"),
+    (lambda: x.bitcast(dtypes.f16), "BITCAST from f32 to f16 changes the width", "cast"),
+    (lambda: x.broadcast(4).broadcast(4), "BROADCAST of f32x4", "extract"),
+    (lambda: x.broadcast(4).extract(7), "f32x4 has no lane 7", "0 to 3"),
+    (lambda: UOp.const(1, "f32"), "a dtype is needed, got 'f32'", r"dtypes\.f32"),
+    (lambda: UOp.memory(0, "f32", 4), "a dtype is needed, got 'f32'", r"dtypes\.f32"),
+])
+def test_a_wrong_type_is_told_where_it_is_made(wrong: Callable[[], object], what: str, hint: str) -> None:
+    with pytest.raises(DTypeError, match=f"{what}(.|\n)*hint: (.|\n)*{hint}"):
+        wrong()
+
+
+def test_numpy_integers_count_as_slots_axes_and_sizes() -> None:
+    assert UOp.param(np.int64(1), dtypes.f32, np.int32(4)) is UOp.param(1, dtypes.f32, 4)
+    assert type(UOp.param(np.int64(6), dtypes.f32, name="six").arg.slot) is int
+    assert UOp.range(8, np.uint8(0)) is i
+    assert UOp.variable("m", np.int64(1), np.int64(9)) is UOp.variable("m", 1, 9)
+    assert UOp.sink(opts=["VECTOR(0)"]).arg.opts == ("VECTOR(0)",)

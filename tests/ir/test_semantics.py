@@ -24,7 +24,8 @@ from svod.ir.semantics import apply, identity, literal, meaning, reduces, storag
 INTS = (*dtypes.INTS, dtypes.index)
 NARROW = tuple(t for t in dtypes.FLOATS if t is not dtypes.f64)
 ARITHMETIC = (Op.ADD, Op.SUB, Op.MUL, Op.FDIV)
-MATH = (Op.EXP, Op.EXP2, Op.LOG, Op.LOG2, Op.SIN, Op.COS, Op.TAN, Op.TANH, Op.ATAN, Op.ERF, Op.SIGMOID, Op.RSQRT)
+MATH = (Op.EXP, Op.EXP2, Op.LOG, Op.LOG2, Op.SIN, Op.COS, Op.TAN, Op.TANH, Op.ATAN, Op.ERF, Op.SIGMOID, Op.RSQRT,
+        Op.EXPM1, Op.LOG10, Op.LOG1P, Op.SINH, Op.COSH, Op.ASIN, Op.ACOS, Op.CBRT, Op.ERFC)
 ROUNDINGS = (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT)
 INF, NAN = math.inf, math.nan
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -292,6 +293,8 @@ REFERENCE: dict[Op, Callable[[Any], Any]] = {
     Op.EXP: mpmath.exp, Op.EXP2: lambda x: mpmath.power(2, x), Op.LOG: mpmath.log, Op.LOG2: lambda x: mpmath.log(x) / mpmath.log(2),
     Op.SIN: mpmath.sin, Op.COS: mpmath.cos, Op.TAN: mpmath.tan, Op.TANH: mpmath.tanh, Op.ATAN: mpmath.atan, Op.ERF: mpmath.erf,
     Op.SIGMOID: lambda x: 1 / (1 + mpmath.exp(-x)), Op.RSQRT: lambda x: 1 / mpmath.sqrt(x),
+    Op.EXPM1: mpmath.expm1, Op.LOG10: mpmath.log10, Op.LOG1P: mpmath.log1p, Op.SINH: mpmath.sinh, Op.COSH: mpmath.cosh,
+    Op.ASIN: mpmath.asin, Op.ACOS: mpmath.acos, Op.CBRT: lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), Op.ERFC: mpmath.erfc,
 }
 
 
@@ -315,8 +318,9 @@ def math_inputs(op: Op, dtype: DType) -> Array:
     """Finite edge values where the function is finite and takes moderate time to check."""
     a = edges(dtype)
     x = a.astype(np.float64)
-    keep = np.isfinite(x) & (np.abs(x) < 1e6) & ((x > 0) | (op not in (Op.LOG, Op.LOG2, Op.RSQRT)))
-    return np.asarray(a[keep & ((np.abs(x) < 700) | (op not in (Op.EXP, Op.EXP2, Op.SIGMOID)))])
+    keep = np.isfinite(x) & (np.abs(x) < 1e6) & ((x > 0) | (op not in (Op.LOG, Op.LOG2, Op.LOG10, Op.RSQRT)))
+    keep &= ((x > -1) | (op is not Op.LOG1P)) & ((np.abs(x) <= 1) | (op not in (Op.ASIN, Op.ACOS))) & ((x < 26) | (op is not Op.ERFC))
+    return np.asarray(a[keep & ((np.abs(x) < 700) | (op not in (Op.EXP, Op.EXP2, Op.SIGMOID, Op.EXPM1, Op.SINH, Op.COSH)))])
 
 
 def true_value(op: Op, x: float) -> Any:
@@ -343,6 +347,15 @@ SPECIAL = {
     Op.ERF: [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN)],
     Op.SIGMOID: [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (1e4, 1.0), (-1e4, 0.0), (NAN, NAN)],
     Op.RSQRT: [(0.0, INF), (-0.0, -INF), (4.0, 0.5), (-1.0, NAN), (INF, 0.0), (NAN, NAN)],
+    Op.EXPM1: [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (-1e4, -1.0), (NAN, NAN)],
+    Op.LOG10: [(0.0, -INF), (-0.0, -INF), (-1.0, NAN), (1000.0, 3.0), (INF, INF), (NAN, NAN)],
+    Op.LOG1P: [(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (-2.0, NAN), (INF, INF), (NAN, NAN)],
+    Op.SINH: [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (1e4, INF), (NAN, NAN)],
+    Op.COSH: [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (-1e4, INF), (NAN, NAN)],
+    Op.ASIN: [(0.0, 0.0), (-0.0, -0.0), (1.0, math.pi / 2), (-1.0, -math.pi / 2), (1.5, NAN), (INF, NAN), (NAN, NAN)],
+    Op.ACOS: [(1.0, 0.0), (-1.0, math.pi), (-1.5, NAN), (INF, NAN), (NAN, NAN)],
+    Op.CBRT: [(0.0, 0.0), (-0.0, -0.0), (27.0, 3.0), (-8.0, -2.0), (INF, INF), (-INF, -INF), (NAN, NAN)],
+    Op.ERFC: [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (NAN, NAN)],
     Op.SQRT: [(INF, INF), (-1.0, NAN), (-0.0, -0.0), (NAN, NAN)],
 }
 
@@ -376,6 +389,19 @@ def test_pow_has_the_special_cases_of_c99(dtype: DType) -> None:
         rounded = want.astype(kind)
     same_bits(got[exact], rounded[exact], a[exact], b[exact])
     np.testing.assert_array_max_ulp(got[~exact], rounded[~exact], 2)
+
+
+@named(dtypes.f16, dtypes.bf16, dtypes.f32, dtypes.f64)
+@over(Op.ATAN2, Op.HYPOT)
+def test_functions_of_two_operands_have_the_special_cases_of_c99(op: Op, dtype: DType) -> None:
+    """Python's math module is C's; of finite values other than 0 they may differ by rounding."""
+    kind = storage(dtype)
+    a, b = pairs(np.array([0.0, -0.0, 1.0, -3.0, 4.0, 1e30, INF, -INF, NAN]).astype(kind))
+    fn = {Op.ATAN2: math.atan2, Op.HYPOT: math.hypot}[op]
+    want = np.array([fn(float(x), float(y)) for x, y in zip(a, b, strict=True)])
+    with np.errstate(over="ignore"):
+        rounded = want.astype(kind)
+    same_bits(apply(op, dtype, None, a, b), rounded, a, b)
 
 
 @named(*NARROW)

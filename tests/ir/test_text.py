@@ -19,11 +19,16 @@ from svod.ir.args import (
     ConstArg,
     KernelInfo,
     MemArg,
+    MessageArg,
     ParamArg,
     RangeArg,
     ShuffleArg,
     SpecialArg,
     SpecialKind,
+    SubgroupArg,
+    SubgroupKind,
+    ThreadsInfo,
+    ValueArg,
     VarArg,
 )
 from svod.ir.ops import OPS, Effect, Op
@@ -68,6 +73,9 @@ ARGS: dict[type, list[Any]] = {
     SpecialArg: [SpecialArg(k, a) for k in SpecialKind for a in range(3)],
     ShuffleArg: [ShuffleArg((0, 5, 3, 2)), ShuffleArg((1,))],
     KernelInfo: [KernelInfo(), KernelInfo("E_4"), KernelInfo("", ()), KernelInfo("k", (Tile(8), 3, -1.5, "s", True, Tile(9)))],
+    ValueArg: [ValueArg(0), ValueArg(7, "x")], MessageArg: [MessageArg("{} of {}"), MessageArg("", "kernel.py:3")],
+    SubgroupArg: [*[SubgroupArg(k, 32) for k in SubgroupKind], SubgroupArg(SubgroupKind.REDUCE, 8, Op.ADD)],
+    ThreadsInfo: [ThreadsInfo(), ThreadsInfo("k", (8, 4, 2), 16)],
     BarrierScope: list(BarrierScope), AtomicKind: list(AtomicKind), Op: [Op.ADD, Op.MAX],
     int: [0, 3], str: ["", "CPU", 'line 1\nline "2"\t\\ \u2028 …'], bytes: [b"", bytes(range(256))],
 }
@@ -90,7 +98,8 @@ def operands(op: Op) -> tuple[UOp, ...]:
 DTYPES: dict[Op, DType] = {
     Op.CONST: dtypes.f32, Op.PARAM: dtypes.bf16.ptr(), Op.DEFINE_VAR: dtypes.index, Op.DEFINE_LOCAL: dtypes.f32.ptr(AddrSpace.LOCAL),
     Op.DEFINE_REG: dtypes.f32.ptr(AddrSpace.REG), Op.DEFINE_SCRATCH: dtypes.f8e4m3fnuz.ptr(), Op.CAST: dtypes.i8, Op.BITCAST: dtypes.u32,
-    Op.BROADCAST: dtypes.f32.vec(4), Op.RAMP: dtypes.f32.vec(8), Op.STACK: dtypes.f32.vec(1), Op.EXTRACT: dtypes.f32, Op.LANES: dtypes.f32}
+    Op.BROADCAST: dtypes.f32.vec(4), Op.RAMP: dtypes.f32.vec(8), Op.STACK: dtypes.f32.vec(1), Op.EXTRACT: dtypes.f32, Op.LANES: dtypes.f32,
+    Op.VALUE: dtypes.i32, Op.SUBGROUP: dtypes.f32}
 EVERY = [UOp(op, operands(op), arg, DTYPES.get(op) if row.result is None else None)
          for op, row in OPS.items() for arg in (ARGS[row.arg] if row.arg else [None])]
 

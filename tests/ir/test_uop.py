@@ -237,7 +237,7 @@ def test_a_graph_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -
 # --- structure ----------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: UOp(Op.ADD, (x,)), "ADD takes 2 operands, got 1\n  hint: Sum."),
+    (lambda: UOp(Op.ADD, (x,)), "ADD takes 2 operands, got 1\n  hint: ADD is: Sum."),
     (lambda: UOp(Op.WHERE, (p, x)), "WHERE takes 3 operands, got 2"),
     (lambda: UOp(Op.STACK, (), None, dtypes.f32.vec(2)), "STACK takes 1 to any number operands, got 0"),
     (lambda: UOp(Op.LOAD, (DATA[0], a, a)), "LOAD takes 1 to 2 operands, got 3"),
@@ -247,11 +247,11 @@ def test_a_graph_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -
     (lambda: UOp(Op.EXTRACT, (a.broadcast(4),), None, dtypes.f32), "EXTRACT takes an arg of type int, got None"),
     (lambda: UOp(Op.EXTRACT, (a.broadcast(4),), True, dtypes.f32), "EXTRACT takes an arg of type int, got True"),
     (lambda: UOp(Op.CAST, (x,)), "CAST needs a dtype"),
-    (lambda: UOp(Op.ADD, (x, y), None, dtypes.i32), "ADD of index is index, not i32\n  hint: Sum."),
-    (lambda: UOp(Op.ADD, (x, a)), "operands of ADD have dtypes index and f32\n  hint: cast one of them"),
+    (lambda: UOp(Op.ADD, (x, y), None, dtypes.i32), "ADD of index is index, not i32\n  hint: leave the dtype out"),
+    (lambda: UOp(Op.ADD, (x, a)), "operands of ADD have dtypes index and f32\n  hint: cast one of them: x.cast"),
     (lambda: UOp(Op.MULACC, (a, a, x)), "operands of MULACC have dtypes f32 and f32 and index"),
     (lambda: UOp(Op.WHERE, (p, x, a)), "operands of WHERE have dtypes bool and index and f32"),
-    (lambda: UOp(Op.WHERE, (x, a, a)), "the condition of WHERE is index, not bool\n  hint: compare it: x.ne"),
+    (lambda: UOp(Op.WHERE, (x, a, a)), "the condition of WHERE is index, not bool\n  hint: compare it: c.ne"),
     (lambda: UOp(Op.WHERE, (p, a.broadcast(4), a.broadcast(4))), "the condition of WHERE is bool, not boolx4"),
     (lambda: UOp(Op.SQRT, (x,)), "SQRT takes a float, got index"),
     (lambda: UOp(Op.ADD, (p, p)), "ADD takes a number, got bool"),

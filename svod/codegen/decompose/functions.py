@@ -10,12 +10,11 @@ from functools import cache
 from svod.codegen.decompose.support import SMALL_FLOATS, complete
 from svod.codegen.math import DECOMPOSITIONS
 from svod.dtype import dtypes
-from svod.ir.ops import Op
 from svod.ir.pattern import Rule, RuleSet, op, rule
 from svod.ir.uop import UOp
 from svod.target import Target
 
-FUNCTIONS = (Op.EXP, Op.EXP2, Op.LOG, Op.LOG2, Op.SIN, Op.COS, Op.TAN, Op.TANH, Op.ATAN, Op.ERF, Op.SIGMOID, Op.RSQRT, Op.POW)
+FUNCTIONS = tuple(DECOMPOSITIONS)
 
 
 @cache

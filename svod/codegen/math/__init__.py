@@ -18,7 +18,7 @@ from svod.codegen.math.exponential import exp, exp2, expm1, sigmoid
 from svod.codegen.math.hyperbolic import cosh, sinh, tanh
 from svod.codegen.math.inverse_trigonometric import acos, asin, atan, atan2
 from svod.codegen.math.logarithm import log, log1p, log2, log10
-from svod.codegen.math.power import cbrt, pow, rsqrt
+from svod.codegen.math.power import cbrt, hypot, pow, rsqrt
 from svod.codegen.math.trigonometric import cos, sin, tan
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -37,21 +37,18 @@ DECOMPOSITIONS: Mapping[Op, Callable[..., UOp]] = {
     Op.SIGMOID: sigmoid,
     Op.RSQRT: rsqrt,
     Op.POW: pow,
+    Op.EXPM1: expm1,
+    Op.LOG10: log10,
+    Op.LOG1P: log1p,
+    Op.SINH: sinh,
+    Op.COSH: cosh,
+    Op.ASIN: asin,
+    Op.ACOS: acos,
+    Op.ATAN2: atan2,
+    Op.CBRT: cbrt,
+    Op.HYPOT: hypot,
+    Op.ERFC: erfc,
 }
 """The function that replaces a node of each op, given its sources."""
 
-FUNCTIONS: Mapping[str, Callable[..., UOp]] = {
-    "expm1": expm1,
-    "log10": log10,
-    "log1p": log1p,
-    "sinh": sinh,
-    "cosh": cosh,
-    "asin": asin,
-    "acos": acos,
-    "atan2": atan2,
-    "cbrt": cbrt,
-    "erfc": erfc,
-}
-"""Functions without an op of their own, by name."""
-
-__all__ = ["BOUNDS", "DECOMPOSITIONS", "FUNCTIONS"]
+__all__ = ["BOUNDS", "DECOMPOSITIONS"]

@@ -1,4 +1,4 @@
-"""pow, cbrt and rsqrt.
+"""pow, cbrt, rsqrt and hypot.
 
 Owns: the logarithm to twice the precision that pow needs, and the special cases. Must not know other functions' polynomials.
 Invariant: pow follows C99 Annex F for signed zeros, infinities, NaN, and negative bases.
@@ -97,6 +97,25 @@ def cbrt(x: UOp) -> UOp:
     scale = ((2 * fmt.bias << fmt.mantissa) - bits(down)).bitcast(fmt.real)
     root = y * tiny.where(scale * 2.0 ** (-up // 3), scale)
     return with_sign_of((a.lt(math.inf) & a.ne(0.0)).where(root, a), x)
+
+
+_FAR = {F32: (60, 90), F64: (480, 700)}
+"""Exponents: beyond 2**first (below its inverse) numbers are scaled by 2**-second (2**second) before they are squared."""
+
+
+def hypot(x: UOp, y: UOp) -> UOp:
+    """sqrt(x**2 + y**2): the sum with one rounding beside that of the smaller square, both operands scaled where squares would not fit."""
+    fmt = format_of(x)
+    far, by = _FAR[fmt]
+    a, b = x.abs(), y.abs()
+    swap = a.lt(b)
+    larger, smaller = swap.where(b, a), swap.where(a, b)
+    huge, tiny = const(a, 2.0**far).lt(larger), larger.lt(2.0**-far)
+    down = huge.where(const(a, 2.0**-by), tiny.where(const(a, 2.0**by), 1.0))
+    up = huge.where(const(a, 2.0**by), tiny.where(const(a, 2.0**-by), 1.0))
+    larger, smaller = larger * down, smaller * down
+    length = larger.fma(larger, smaller * smaller).sqrt() * up
+    return (a.eq(math.inf) | b.eq(math.inf)).where(math.inf, length)
 
 
 def _log2(x: UOp) -> tuple[UOp, UOp]:

@@ -32,6 +32,7 @@ from svod.device.watch import show_source
 from svod.dtype import DType, dtypes
 from svod.dtype.convert import encode
 from svod.errors import CompileError, LaunchError
+from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
@@ -58,7 +59,7 @@ class CPURenderer:
         called = name or given or "unnamed"
         rules = rules_for(target)
         native = [rewrite(rewrite(e, SIMPLIFY), rules) for e in (*low.reach, low.work)]
-        text = render_module(low.linear, low.meta, called, target.vector_bits, native)
+        text = render_module(low.linear, low.meta, called, target.vector_bits, native, apart=ast.op is not Op.THREADS)
         show_source(called, text.text, "ll")
         needs = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes)
         return ProgramSpec(called, text.text, "CPU", ast, low.meta, needs, low.reach, low.work, low.aliases)

@@ -11,10 +11,11 @@ import weakref
 from ctypes import c_int64
 from dataclasses import dataclass
 
+from svod import config
 from svod.device.cpu.native import Native
 from svod.errors import ConfigError, LaunchError, OutOfMemory
 
-MAX_THREADS = 64
+MAX_THREADS = config.MAX_THREADS
 """One bit a slot in one word: more threads than this are never used at once."""
 
 SPIN_US = 100.0

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svod.config import settings
 from svod.device.allocator import HostAllocator, LRUAllocator
 from svod.device.arguments import HostView
 from svod.device.device import Backend, Device
@@ -27,12 +28,13 @@ from svod.errors import DeviceUnavailable
 from svod.ir.interp import Interpreter
 from svod.ir.ops import Op
 from svod.ir.text import parse, to_text
+from svod.ir.threads_interp import ThreadsInterpreter
 from svod.ir.uop import UOp
 from svod.target import REFERENCE
 
 
 class InterpRenderer:
-    """The source of a kernel is the text of its linear program."""
+    """The source of a kernel is the text of its linear program, or of its statements."""
 
     target = REFERENCE
 
@@ -64,15 +66,17 @@ class InterpCompiler:
 class InterpRunner:
     """One program, parsed from its text."""
 
-    code: Interpreter
+    code: Interpreter | ThreadsInterpreter
     used: frozenset[str]
     compiled: CompiledSpec
 
     @staticmethod
     def of(compiled: CompiledSpec) -> InterpRunner:
         """The runner of a compiled kernel: its text, parsed and made ready."""
-        linear = parse(compiled.src or "")
-        return InterpRunner(Interpreter(linear, compiled.name), frozenset(v.arg.name for v in linear.find(Op.DEFINE_VAR)), compiled)
+        root = parse(compiled.src or "")
+        race = "race" in settings().config.check
+        code = ThreadsInterpreter(root, compiled.name, race=race) if root.op is Op.THREADS else Interpreter(root, compiled.name)
+        return InterpRunner(code, frozenset(v.arg.name for v in root.find(Op.DEFINE_VAR)), compiled)
 
     def fast(self) -> Callable[..., bool] | None:
         return None
@@ -83,7 +87,10 @@ class InterpRunner:
         for p, v in zip(meta.buffers, views, strict=True):
             arrays[p.slot] = _array(v)
         given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in self.used}
-        self.code.run(arrays, given)
+        if isinstance(self.code, ThreadsInterpreter):
+            self.code.run(arrays, given, dims.global_size)
+        else:
+            self.code.run(arrays, given)
 
     def asm(self) -> str:
         return self.compiled.src or ""

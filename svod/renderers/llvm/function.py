@@ -30,6 +30,7 @@ class Body:
         self.allocas: list[str] = []
         self.names: dict[UOp, str] = {}
         self.latch: dict[UOp, tuple[str, str]] = {}
+        self.loops: list[str] = []
         self.block = "entry"
         self.fresh = 0
 
@@ -222,6 +223,22 @@ class Body:
         self.do(f"br label %{name}.end")
         self.label(f"{name}.end")
 
+    def loop(self, u: UOp) -> None:
+        self.fresh += 1
+        self.loops.append(f"loop{self.fresh}")
+        self.do(f"br label %{self.loops[-1]}")
+        self.label(self.loops[-1])
+
+    def endloop(self, u: UOp) -> None:
+        loop = self.loops.pop()
+        self.do(f"br label %{loop}")
+        self.label(f"{loop}.end")
+
+    def break_(self, u: UOp) -> None:
+        self.fresh += 1
+        self.do(f"br i1 {self.name(u.src[0])}, label %{self.loops[-1]}.end, label %go{self.fresh}")
+        self.label(f"go{self.fresh}")
+
     # ---- memory -----------------------------------------------------------------------------------------------
     def address(self, index: UOp) -> str:
         """Address of the first element of a scalar or contiguous access."""
@@ -337,7 +354,10 @@ class Body:
         self.do(f"store {value[0]} {value[1]}, ptr {address}, align {base.itemsize}")
 
     def atomic(self, u: UOp) -> None:
-        index, value = u.src
+        index, value = u.src[:2]
+        if u.arg is AtomicKind.COMPARE_EXCHANGE:
+            self.compare_exchange(u)
+            return
         name = _ATOMICS[u.arg].get(value.dtype.kind.value)
         bits_only = value.dtype.is_float and value_type(value.dtype).startswith("i") and name != "xchg"  # bf16, fp8
         if name is None or bits_only or value.dtype.is_bool or index.src[1].dtype.lanes > 1:
@@ -345,6 +365,18 @@ class Body:
         if len(index.src) == 3:
             raise UnsupportedError("a gated ATOMIC is not available on the CPU", hint="gate the value instead: add 0")
         self.names[u] = self.let(f"atomicrmw {name} ptr {self.address(index)}, {self.typed(value)} seq_cst, align {value.dtype.itemsize}")
+
+
+    def compare_exchange(self, u: UOp) -> None:
+        index, new, expected = u.src
+        if index.src[1].dtype.lanes > 1 or len(index.src) == 3:
+            raise UnsupportedError("a gated or vector ATOMIC compare_exchange is not available on the CPU", hint="use IF around it")
+        t, bits = value_type(u.dtype), f"i{u.dtype.bits}"
+        old, value = (self.name(s) if t == bits else self.let(f"bitcast {self.typed(s)} to {bits}") for s in (expected, new))
+        order = f"seq_cst seq_cst, align {u.dtype.itemsize}"
+        pair = self.let(f"cmpxchg ptr {self.address(index)}, {bits} {old}, {bits} {value} {order}")
+        found = self.let(f"extractvalue {{ {bits}, i1 }} {pair}, 0")
+        self.names[u] = found if t == bits else self.let(f"bitcast {bits} {found} to {t}")
 
 
 def _is_lane_mask(u: UOp) -> bool:
@@ -402,6 +434,9 @@ _HANDLERS = {
     Op.LANES: Body.lanes,
     Op.RANGE: Body.range,
     Op.END: Body.end,
+    Op.LOOP: Body.loop,
+    Op.ENDLOOP: Body.endloop,
+    Op.BREAK: Body.break_,
     Op.IF: Body.if_,
     Op.ENDIF: Body.endif,
     Op.LOAD: Body.load,

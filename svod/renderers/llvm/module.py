@@ -31,13 +31,17 @@ class Rendered:
     private_bytes: int
 
 
-def render_module(linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None) -> Rendered:
-    """The LLVM text of `linear`. With `reach`, also a function of those expressions. UnsupportedError for ops without a form."""
+def render_module(
+    linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None, *, apart: bool = True
+) -> Rendered:
+    """The LLVM text of `linear`. With `reach`, also a function of those expressions.
+
+    `apart`: written buffers do not overlap others, but for those the kernel was proved to allow. UnsupportedError for ops without a form."""
     phases = _phases(linear)
     shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
     private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
     declarations: set[str] = set()
-    functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations) for i, p in enumerate(phases)]
+    functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations, apart) for i, p in enumerate(phases)]
     parts = [
         f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
         *functions,
@@ -81,18 +85,18 @@ def _llvm_name(prefix: str, p: Param) -> str:
     return f"%{prefix}.{p.name}"
 
 
-def _signature(meta: Metadata) -> list[str]:
+def _signature(meta: Metadata, apart: bool) -> list[str]:
     args = []
     for p in meta.params:
         if p.is_buffer:
-            args.append(f"ptr noalias {'' if p.writes else 'readonly '}{_llvm_name('b', p)}")
+            args.append(f"ptr {'noalias ' if apart else ''}{'' if p.writes else 'readonly '}{_llvm_name('b', p)}")
         else:
             args.append(f"{value_type(p.dtype)} {_llvm_name('s', p)}")
     return [*args, "i64 %core", "ptr noalias %shared", "ptr noalias %private"]
 
 
 def _function(
-    name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]], declarations: set[str]
+    name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]], declarations: set[str], apart: bool
 ) -> str:
     leaf: dict[UOp, str] = {}
     for u in linear.find(Op.PARAM):
@@ -106,7 +110,7 @@ def _function(
     for u in instructions:
         body.run(u)
     lines = [*body.allocas, *body.lines, "  ret void"]
-    return f"define internal void @{quoted(name)}({', '.join(_signature(meta))}) #0 {{\nentry:\n" + "\n".join(lines) + "\n}\n"
+    return f"define internal void @{quoted(name)}({', '.join(_signature(meta, apart))}) #0 {{\nentry:\n" + "\n".join(lines) + "\n}\n"
 
 
 def quoted(name: str) -> str:

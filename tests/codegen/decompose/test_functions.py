@@ -58,7 +58,8 @@ def test_narrow_floats(op: Op, dtype: DType, cpu: Target, samples: Any) -> None:
     assert np.array_equal(want == 1 << 40, got == 1 << 40), "NaN elsewhere"
     off = np.abs(want - got)
     assert off.max() <= 1
-    assert (off > 0).mean() < (0.003 if dtype.bits == 16 else 0.0005)
+    # the angle of a small quotient is just below it, and quotients of short numbers are often halfway between two of them
+    assert (off > 0).mean() < (0.003 if dtype.bits == 16 else 0.001 if op is Op.ATAN2 else 0.0005)
 
 
 @pytest.mark.parametrize("op", FUNCTIONS, ids=lambda o: o.name)

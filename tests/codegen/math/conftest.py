@@ -25,14 +25,14 @@ REFERENCE32: dict[str, Callable[..., Any]] = {
     "exp": np.exp, "exp2": np.exp2, "log": np.log, "log2": np.log2, "sin": np.sin, "cos": np.cos, "tan": np.tan, "tanh": np.tanh,
     "atan": np.arctan, "erf": lambda x: np.array([math.erf(v) for v in x]), "sigmoid": _sigmoid, "rsqrt": lambda x: 1 / np.sqrt(x),
     "pow": np.power, "expm1": np.expm1, "log10": np.log10, "log1p": np.log1p, "sinh": np.sinh, "cosh": np.cosh, "asin": np.arcsin,
-    "acos": np.arccos, "atan2": np.arctan2, "cbrt": np.cbrt, "erfc": lambda x: np.array([math.erfc(v) for v in x]),
+    "acos": np.arccos, "atan2": np.arctan2, "hypot": np.hypot, "cbrt": np.cbrt, "erfc": lambda x: np.array([math.erfc(v) for v in x]),
 }
 REFERENCE64: dict[str, Callable[..., Any]] = {
     "exp": mpmath.exp, "exp2": lambda x: mpmath.power(2, x), "log": mpmath.log, "log2": lambda x: mpmath.log(x, 2), "sin": mpmath.sin,
     "cos": mpmath.cos, "tan": mpmath.tan, "tanh": mpmath.tanh, "atan": mpmath.atan, "erf": mpmath.erf,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "rsqrt": lambda x: 1 / mpmath.sqrt(x), "pow": mpmath.power, "expm1": mpmath.expm1,
     "log10": mpmath.log10, "log1p": mpmath.log1p, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "asin": mpmath.asin, "acos": mpmath.acos,
-    "atan2": mpmath.atan2, "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), "erfc": mpmath.erfc,
+    "atan2": mpmath.atan2, "hypot": mpmath.hypot, "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), "erfc": mpmath.erfc,
 }
 
 

@@ -12,11 +12,11 @@ import svod
 from svod.codegen.math import BOUNDS, DECOMPOSITIONS
 from svod.dtype import dtypes
 from svod.ir.interp import evaluate
-from svod.ir.ops import Op
+from svod.ir.ops import OPS, Op
 from svod.ir.uop import UOp
 
 Array = NDArray[Any]
-UNARY = sorted((op for op in DECOMPOSITIONS if op is not Op.POW), key=lambda op: op.name)
+UNARY = sorted((op for op in DECOMPOSITIONS if OPS[op].arity == (1, 1)), key=lambda op: op.name)
 STRIDE = 2003
 COMPARED = 30_011
 """How many of the arguments the interpreter evaluates too."""

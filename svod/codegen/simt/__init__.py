@@ -1,0 +1,4 @@
+"""Thread kernels on targets without work items: groups become shares of the cores, work items become loops and lanes."""
+from svod.codegen.simt.lower import lower_threads, threads_work
+
+__all__ = ["lower_threads", "threads_work"]

@@ -1,0 +1,356 @@
+"""Statements of a thread kernel for some vectors of work items at once, in lockstep: each statement for all copies, then the next.
+
+Owns: masks, variables, loops and branches of work items that may go apart. Must not know groups and barriers (a lockstep group needs none).
+Invariants: a masked-off work item changes nothing and reads nothing that it could not; a loop ends when no work item is left in it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from svod.codegen.simt.access import Access
+from svod.codegen.simt.emit import Emitter, index
+from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, some, splat, widen
+from svod.codegen.simt.shape import jumps_out
+from svod.codegen.simt.uniform import Uniformity
+from svod.dtype import dtypes
+from svod.errors import UnsupportedError
+from svod.ir.args import SpecialKind
+from svod.ir.bounds import constant
+from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.uop import UOp
+
+Mask = UOp | None
+CHEAP = 40
+"""Nodes up to which an arm without accesses is computed for all and selected from, without a branch."""
+
+
+@dataclass
+class _Loop:
+    """An open loop: for each copy the memory that says which work items have left it, and which skip the rest of this iteration."""
+
+    left: list[UOp]
+    skip: list[UOp]
+    entry: list[Mask]
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """What a counted loop does at the start of an iteration (`head` reads the counter, `going` says who goes on) and at its end.
+
+    `apart`: work items may leave one by one.
+    """
+
+    head: Callable[[], None]
+    going: Callable[[], list[UOp]]
+    tail: Callable[[], None]
+    apart: bool
+
+
+class Body:
+    """The code of `copies` vectors of a group. `first` is the number of the first one, `group` holds the block's x, y, z."""
+
+    def __init__(self, out: Emitter, shape: Shape, facts: Uniformity, group: tuple[UOp, ...], memories: Callable[[], int]) -> None:
+        self.out, self.shape, self.facts, self.group, self.memories = out, shape, facts, group, memories
+        self.values: dict[UOp, list[UOp]] = {}
+        self.cells: dict[UOp, list[UOp]] = {}
+        self.loops: list[_Loop] = []
+        self.gone: list[UOp] = []
+        self.dead = False
+        self.covered = True
+        self.mask: list[Mask] = []
+        self.ids: list[tuple[UOp, UOp, UOp]] = []
+        self.memo: list[dict[UOp, UOp]] = []
+        self.access = Access(self)
+
+    @property
+    def width(self) -> int:
+        return self.shape.width
+
+    @property
+    def copies(self) -> int:
+        return len(self.mask)
+
+    def start(self, first: UOp, copies: int) -> None:
+        """Takes the vectors from number `first` on."""
+        found = [self.shape.ids(rewrite(first + j, SIMPLIFY)) for j in range(copies)]
+        self.ids = [tuple(rewrite(u, SIMPLIFY) for u in ids) for ids, _ in found]  # type: ignore[misc]
+        self.mask = [None if m is None else rewrite(m, SIMPLIFY) for _, m in found]
+        self.memo = [{} for _ in range(copies)]
+
+    # ---- values -------------------------------------------------------------------------------------------------
+    def value(self, expr: UOp) -> list[UOp]:
+        """`expr` for each copy: scalar where all lanes agree."""
+        return [widen(expr, lambda u, j=j: self._leaf(u, j), self.width, memo) for j, memo in enumerate(self.memo)]  # type: ignore[misc]
+
+    def _leaf(self, u: UOp, j: int) -> UOp | None:
+        if u.op is Op.VALUE:
+            return self.values[u][j]
+        if u.op is Op.SPECIAL:
+            return self.ids[j][u.arg.axis] if u.arg.kind is SpecialKind.LOCAL else self.group[u.arg.axis]
+        return None
+
+    def scalar(self, values: list[UOp]) -> UOp | None:
+        """The one scalar that all copies share, or None."""
+        return values[0] if values[0].dtype.lanes == 1 and all(v is values[0] for v in values) else None
+
+    # ---- statements ---------------------------------------------------------------------------------------------
+    def block(self, block: UOp, *, loop: bool = False) -> None:
+        """The statements of a BLOCK; `loop`: it is the body of the innermost loop."""
+        opened: list[bool] = []
+        for s in block.src:
+            if loop and (arm := self._exit(s)):
+                cond, rest = arm
+                self.out.leave(cond)
+                self.block(rest, loop=True)
+            else:
+                self.statement(s)
+            if self.dead:
+                break
+            if (jumps := jumps_out(s)) and not (loop and self._exit(s)):
+                self.mask = self._remaining(jumps)
+                self.covered = len(set(self.mask)) == 1
+                if loop and jumps & {Op.BREAK, Op.RETURN}:
+                    self.out.leave(_not(some([m for m in self._in_loop(jumps) if m is not None])))
+                if not loop or Op.CONTINUE in jumps:
+                    opened.append(self.out.branch(some([m for m in self.mask if m is not None])))
+        for o in reversed(opened):
+            self.out.end_branch(o)
+
+    def _exit(self, s: UOp) -> tuple[UOp, UOp] | None:
+        """For a branch that breaks for all or for none: the condition to break, and the arm that goes on."""
+        if s.op is not Op.BRANCH or not self.facts.uniform(s.src[0]):
+            return None
+        cond = self.scalar(self.value(s.src[0]))
+        for arm, other in ((1, 2), (2, 1)):
+            if cond is not None and [x.op for x in s.src[arm].src] == [Op.BREAK] and not jumps_out(s.src[other]):
+                return (cond if arm == 1 else _not(cond)), s.src[other]
+        return None
+
+    def statement(self, s: UOp) -> None:
+        """One statement for all copies."""
+        handler = _STATEMENTS.get(s.op)
+        if handler is None:
+            raise UnsupportedError(f"{s.op.name} is not available on this target", at=repr(s), hint="run the kernel on INTERP")
+        handler(self, s)
+
+    def let(self, s: UOp) -> None:
+        value, expr = s.src
+        if expr.op is Op.LOAD:
+            self.values[value] = self.access.load(expr)
+        elif expr.op is Op.ATOMIC:
+            self.values[value] = self.access.atomic(expr)
+        elif expr.op is Op.SUBGROUP:
+            self.values[value] = self.access.exchange(expr)
+        else:
+            self.values[value] = self.value(expr)
+
+    def store(self, s: UOp) -> None:
+        self.access.store(s)
+
+    def barrier(self, s: UOp) -> None:
+        """Nothing: the whole group is here, in step."""
+
+    # ---- branches -----------------------------------------------------------------------------------------------
+    def branch(self, s: UOp) -> None:
+        cond = self.value(s.src[0])
+        if (one := self.scalar(cond)) is not None:
+            dead = [self._arm(one, s.src[1], self.mask), self._arm(_not(one), s.src[2], self.mask)]
+        else:
+            yes = [both(m, c, self.width) for m, c in zip(self.mask, cond, strict=True)]
+            no = [both(m, _not(c), self.width) for m, c in zip(self.mask, cond, strict=True)]
+            dead = [self._arm(None, s.src[1], yes), self._arm(None, s.src[2], no)]
+        self.dead = all(dead)
+
+    def _arm(self, cond: UOp | None, arm: UOp, mask: list[Mask]) -> bool:
+        """One arm, where `cond` holds, or any of `mask` if it is None. Whether no work item comes out of its end."""
+        if not arm.src:
+            return False
+        saved = self.mask, self.covered
+        test = some([m for m in mask if m is not None]) if cond is None else cond
+        if cond is None:
+            self.mask, self.covered = mask, len(set(mask)) == 1
+        free = cond is None and _is_cheap(arm)
+        opened = not free and self.out.branch(test)
+        self.block(arm)
+        self.out.end_branch(opened)
+        self.mask, self.covered = saved
+        dead, self.dead = self.dead, False
+        return dead
+
+    # ---- jumps --------------------------------------------------------------------------------------------------
+    def jump(self, s: UOp) -> None:
+        cells = self.gone if s.op is Op.RETURN else self.loops[-1].left if s.op is Op.BREAK else self.loops[-1].skip
+        for cell, m in zip(cells, self.mask, strict=True):
+            self.access.write(cell, TRUE if m is None else self.access.read(cell) | splat(m, self.width), None)
+        self.dead = True
+
+    def _remaining(self, jumps: frozenset[Op]) -> list[Mask]:
+        """The mask without the work items that have jumped away in one of these ways."""
+        cells = [c for op, c in ((Op.RETURN, self.gone), *self._loop_cells()) if op in jumps]
+        return self._without(self.mask, cells)
+
+    def _loop_cells(self) -> list[tuple[Op, list[UOp]]]:
+        return [(Op.BREAK, self.loops[-1].left), (Op.CONTINUE, self.loops[-1].skip)] if self.loops else []
+
+    def _without(self, mask: list[Mask], cells: list[list[UOp]]) -> list[Mask]:
+        out = list(mask)
+        for column in cells:
+            out = [both(m, ~self.access.read(c), self.width) for m, c in zip(out, column, strict=True)]
+        return out
+
+    def _in_loop(self, jumps: frozenset[Op]) -> list[Mask]:
+        """Who is still in the innermost loop, also those that skip the rest of this iteration."""
+        loop = self.loops[-1]
+        if Op.CONTINUE not in jumps and not loop.skip:
+            return self.mask
+        return self._without(loop.entry, [c for c in (loop.left, self.gone) if c])
+
+    def flags(self) -> list[UOp]:
+        """A bool for each work item, false, in memory."""
+        cells = [self.access.cell(dtypes.bool) for _ in range(self.copies)]
+        for c in cells:
+            self.access.write(c, FALSE, None)
+        return cells
+
+    # ---- loops --------------------------------------------------------------------------------------------------
+    def for_(self, s: UOp) -> None:
+        value, *bounds, body = s.src
+        start, stop, step = (self.scalar(self.value(b)) for b in bounds)
+        by = None if step is None else constant(step)
+        if start is None or stop is None or by is None or self._jumps_in(body):
+            self._counted(s)
+        elif by:
+            r = self._open_range(start, stop, by)
+            counter = r if by == 1 else _index(start) + r * by
+            self._bind_counter(value, rewrite(counter.cast(value.dtype), SIMPLIFY))
+            self.block(body)
+            self.out.end_range(r)
+
+    def _open_range(self, start: UOp, stop: UOp, by: int) -> UOp:
+        first, last = _index(start), _index(stop)
+        if by == 1:
+            return self.out.range(first, last)
+        distance = last - first if by > 0 else first - last
+        return self.out.range(index(0), rewrite((distance + (abs(by) - 1)) // abs(by), SIMPLIFY))
+
+    def _bind_counter(self, value: UOp, counter: UOp) -> None:
+        self.values[value] = [counter] * self.copies
+
+    def _jumps_in(self, body: UOp) -> frozenset[Op]:
+        return frozenset().union(*(jumps_out(x) for x in body.src))
+
+    def _counted(self, s: UOp) -> None:
+        """A FOR whose bounds differ, or that is left early: the counter is a variable of each work item, or of all."""
+        value, *bounds, body = s.src
+        start, stop, step = (self.value(b) for b in bounds)
+        apart = any(self.scalar(b) is None for b in (start, stop, step))
+        if apart:
+            cells = [self.access.cell(value.dtype) for _ in range(self.copies)]
+        else:
+            cells = [self.access.cell(value.dtype, lanes=1)] * self.copies
+        for c, v in dict(zip(cells, start, strict=True)).items():
+            self.access.write(c, v, None)
+
+        def head() -> None:
+            read = {c: self.access.read(c) for c in dict.fromkeys(cells)}
+            self.values[value] = [read[c] for c in cells]
+
+        def tail() -> None:
+            for c, v, by in dict(zip(cells, zip(cells, self.values[value], step, strict=True), strict=True)).values():
+                self.access.write(c, v + by if v.dtype is by.dtype else splat(v, self.width) + splat(by, self.width), None)
+
+        def going() -> list[UOp]:
+            parts = zip(self.values[value], stop, step, strict=True)
+            return [rewrite(_before(*_level(p, self.width)), SIMPLIFY) for p in parts]
+
+        self._loop(body, _Counter(head, going, tail, apart))
+
+    def loop(self, s: UOp) -> None:
+        self._loop(s.src[0])
+
+    def _loop(self, body: UOp, counter: _Counter | None = None) -> None:
+        """Runs `body` until nobody is in the loop."""
+        jumps = self._jumps_in(body)
+        entry, covered = self.mask, self.covered
+        leaves = (counter is not None and counter.apart) or (Op.BREAK in jumps and not all(self._exit_only(x) for x in body.src))
+        self.loops.append(_Loop(self.flags() if leaves else [], self.flags() if Op.CONTINUE in jumps else [], entry))
+        self.out.loop()
+        gone = [c for c in (self.loops[-1].left, self.gone if Op.RETURN in jumps else []) if c]
+        self.mask = self._without(entry, gone)
+        self.covered = covered and not gone
+        if counter is not None:
+            counter.head()
+            self._go_on(counter.going())
+        for c in self.loops[-1].skip:
+            self.access.write(c, FALSE, None)
+        self.block(body, loop=True)
+        if self.dead and jumps:
+            rest = self._without(entry, [c for c in (self.loops[-1].left, self.gone) if c])
+            self.out.leave(_not(some([m for m in rest if m is not None])) if any(m is not None for m in rest) else FALSE)
+        if counter is not None:
+            counter.tail()
+        self.out.end_loop()
+        self.loops.pop()
+        self.mask, self.covered, self.dead = entry, covered, False
+
+    def _exit_only(self, s: UOp) -> bool:
+        return Op.BREAK not in jumps_out(s) or self._uniform_exit(s)
+
+    def _uniform_exit(self, s: UOp) -> bool:
+        """As `_exit`, told before the loop is open: by the analysis alone."""
+        return s.op is Op.BRANCH and self.facts.uniform(s.src[0]) and any(
+            [x.op for x in s.src[a].src] == [Op.BREAK] and not jumps_out(s.src[b]) for a, b in ((1, 2), (2, 1)))
+
+    def _go_on(self, going: list[UOp]) -> None:
+        if (one := self.scalar(going)) is not None:
+            self.out.leave(_not(one))
+            return
+        for cell, m, go in zip(self.loops[-1].left, self.mask, going, strict=True):
+            ends = both(m, _not(go), self.width)
+            self.access.write(cell, self.access.read(cell) | splat(ends if ends is not None else _not(go), self.width), None)
+        self.mask = [both(m, go, self.width) for m, go in zip(self.mask, going, strict=True)]
+        self.covered = len(set(self.mask)) == 1
+        self.out.leave(_not(some([m for m in self.mask if m is not None])))
+
+
+def _not(u: UOp) -> UOp:
+    return rewrite(~u, SIMPLIFY)
+
+
+def _index(u: UOp) -> UOp:
+    return rewrite(u.cast(dtypes.index), SIMPLIFY)
+
+
+def _level(parts: tuple[UOp, ...], width: int) -> tuple[UOp, ...]:
+    """All scalar or all vectors."""
+    return tuple(splat(p, width) for p in parts) if any(p.dtype.lanes > 1 for p in parts) else parts
+
+
+def _before(value: UOp, stop: UOp, step: UOp) -> UOp:
+    """Whether a counter is short of its end, whichever way it counts."""
+    up, down = value < stop, stop < value
+    by = constant(step.src[0] if step.op is Op.BROADCAST else step)
+    if by is not None:
+        return up if by > 0 else down if by < 0 else value.ne(value)
+    zero = step * 0
+    return (zero < step).where(up, (step < zero) & down)
+
+
+def _is_cheap(arm: UOp) -> bool:
+    """Whether the arm only sets variables from what is known, by little arithmetic."""
+    nodes: set[UOp] = set()
+    for s in arm.src:
+        memory = s.src[0].src[0] if s.op is Op.STORE else s.src[1].src[0].src[0] if s.op is Op.LET and s.src[1].op is Op.LOAD else None
+        if memory is None or memory.op is not Op.DEFINE_REG or memory.arg.size != 1:
+            return False
+        nodes.update(s.toposort())
+    return len(nodes) <= CHEAP
+
+
+_STATEMENTS: dict[Op, Callable[[Body, UOp], None]] = {
+    Op.LET: Body.let, Op.STORE: Body.store, Op.BRANCH: Body.branch, Op.FOR: Body.for_, Op.LOOP: Body.loop, Op.BARRIER: Body.barrier,
+    Op.BREAK: Body.jump, Op.CONTINUE: Body.jump, Op.RETURN: Body.jump, Op.GROUP: lambda b, s: None,
+}

@@ -1,0 +1,120 @@
+"""How the work items of a group lie in vectors, and expressions of one work item as expressions of a whole vector.
+
+Owns: the numbering of vectors and lanes, the ids of work items in them, the widening of expressions. Must not know statements.
+Invariant: lane l of vector v is work item v * width + l of its group, counted with x fastest.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from svod.codegen.simt.emit import index
+from svod.dtype import dtypes
+from svod.ir.args import SpecialKind
+from svod.ir.ops import OPS, Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.uop import UOp
+
+Leaf = Callable[[UOp], "UOp | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The work items of a group along x, y, z, and the lanes of a vector of them."""
+
+    block: tuple[int, int, int]
+    width: int
+
+    @property
+    def items(self) -> int:
+        """Work items of a group."""
+        return self.block[0] * self.block[1] * self.block[2]
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of a group; the last may be ragged."""
+        return -(-self.items // self.width)
+
+    def ids(self, v: UOp) -> tuple[tuple[UOp, UOp, UOp], UOp | None]:
+        """x, y and z of the work items of vector number `v`, and which of its lanes are work items (None: all)."""
+        (bx, by, bz), w = self.block, self.width
+        if bx % w == 0:  # x goes through whole vectors: y and z are the same in all lanes
+            rows = bx // w
+            x = ramp(v % rows * w, w) if rows > 1 else ramp(index(0), w)
+            y = v // rows
+            return (x, y % by if bz > 1 else y, y // by if bz > 1 else index(0)), None
+        linear = ramp(v * w, w)
+        mask = None if self.items % w == 0 else linear < splat(index(self.items), w)
+        if by == bz == 1:
+            return (linear, index(0), index(0)), mask
+        y = UOp(Op.FLOORDIV, (linear, splat(index(bx), w)))
+        x = UOp(Op.FLOORMOD, (linear, splat(index(bx), w)))
+        across, up = splat(index(by), w), UOp(Op.FLOORDIV, (y, splat(index(by), w)))
+        return (x, UOp(Op.FLOORMOD, (y, across)) if bz > 1 else y, up if bz > 1 else index(0)), mask
+
+
+def ramp(base: UOp, width: int) -> UOp:
+    """base, base + 1, …"""
+    return base if width == 1 else UOp(Op.RAMP, (base, UOp.const(1, base.dtype)), None, base.dtype.vec(width))
+
+
+def splat(u: UOp, width: int) -> UOp:
+    """`u` in every lane; `u` itself if it is a vector already."""
+    return u if width == 1 or u.dtype.lanes > 1 else UOp(Op.BROADCAST, (u,), None, u.dtype.vec(width))
+
+
+def widen(expr: UOp, leaf: Leaf, width: int, memo: dict[UOp, UOp]) -> UOp:
+    """`expr` with leaves replaced by what `leaf` gives (None: the leaf stays): scalar while all it needs is, else `width` lanes."""
+    if (hit := memo.get(expr)) is not None:
+        return hit
+    for u in expr.toposort(lambda x: x not in memo):
+        if (given := leaf(u)) is not None:
+            memo[u] = given
+            continue
+        src = [memo[s] for s in u.src]
+        lanes = max((s.dtype.lanes for s in src), default=1)
+        if lanes > 1:
+            src = [splat(s, width) for s in src]
+        dtype = u.dtype.vec(lanes) if OPS[u.op].result is None else None
+        memo[u] = u if tuple(src) == u.src else rewrite(UOp(u.op, tuple(src), u.arg, dtype), SIMPLIFY)
+    return memo[expr]
+
+
+def group_ids(group: UOp, grid: tuple[UOp, UOp, UOp]) -> tuple[UOp, UOp, UOp]:
+    """x, y and z of group number `group` of a grid, counted with x fastest."""
+    gx, gy, _ = grid
+    return group % gx, group // gx % gy, group // (gx * gy)
+
+
+def is_id(u: UOp, kind: SpecialKind) -> bool:
+    """Whether `u` is an id of that kind."""
+    return u.op is Op.SPECIAL and u.arg.kind is kind
+
+
+TRUE = UOp.const(True, dtypes.bool)
+FALSE = UOp.const(False, dtypes.bool)
+
+
+def both(a: UOp | None, b: UOp | None, width: int) -> UOp | None:
+    """The conjunction of two masks; None is true everywhere."""
+    if a is None or b is None or a is b:
+        return b if a is None else a
+    if a.dtype.lanes != b.dtype.lanes:
+        a, b = splat(a, width), splat(b, width)
+    return rewrite(a & b, SIMPLIFY)
+
+
+def some(masks: list[UOp]) -> UOp:
+    """Whether any lane of any of these masks holds."""
+    vectors, scalars = [m for m in masks if m.dtype.lanes > 1], [m for m in masks if m.dtype.lanes == 1]
+    parts = list(dict.fromkeys(scalars))
+    if vectors:
+        joined = vectors[0]
+        for m in dict.fromkeys(vectors[1:]):
+            joined = joined if m is joined else joined | m
+        parts.append(rewrite(UOp(Op.LANES, (joined,), Op.OR, dtypes.bool), SIMPLIFY))
+    out = parts[0]
+    for p in parts[1:]:
+        out = out | p
+    return rewrite(out, SIMPLIFY)

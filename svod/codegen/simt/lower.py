@@ -1,0 +1,110 @@
+"""A THREADS as a LINEAR program for targets without work items.
+
+Owns: the shares of groups that cores get, the width of vectors and the number run in lockstep. Must not know single statements.
+Invariant: each work item of the grid is run once, by one core; the groups are independent of one another.
+"""
+from __future__ import annotations
+
+from itertools import count
+
+from svod.codegen.apply import core_id
+from svod.codegen.contract import CONTRACTION
+from svod.codegen.decompose import math_rules, require_supported, rules_for
+from svod.codegen.simt.body import Body
+from svod.codegen.simt.emit import LEAVES, Emitter, index
+from svod.codegen.simt.groups import Group
+from svod.codegen.simt.lanes import Shape, group_ids
+from svod.codegen.simt.shape import has_barrier, prepared
+from svod.codegen.simt.uniform import Uniformity
+from svod.config import Config
+from svod.dtype import dtypes
+from svod.ir.ops import MEMORIES, Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.spec import LINEAR, verify
+from svod.ir.threads import grid_variable
+from svod.ir.uop import UOp
+from svod.target import Target
+
+TOGETHER = 4
+"""Vectors run in lockstep: enough to hide the latency of dependent operations, few enough for the registers."""
+LOCKSTEP = 16
+"""Vectors up to which a group with barriers runs in lockstep as a whole, so that its barriers cost nothing."""
+GUESSED_TRIPS = 16
+"""Iterations a loop of unknown length is taken to have."""
+OPERATIONS_PER_NS = 24
+"""Operations of single work items that a core does in a ns, taken from kernels of arithmetic; memory-bound ones do a third of that."""
+SMALL = 600
+"""Nodes of a kernel times vectors in lockstep: more is not worth its compile time."""
+
+
+def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
+    """The LINEAR program of a THREADS. UnsupportedError for what the target cannot do, by name."""
+    info = threads.arg
+    simple = rewrite(rewrite(rewrite(threads, SIMPLIFY), math_rules(target)), SIMPLIFY)
+    body = prepared(simple.src[0])
+    shape = Shape(info.block, _width(body, info, target))
+    facts = Uniformity(body)
+    rules = rules_for(target)
+    fused = target.fma and config.contract != "off"
+    out = Emitter((CONTRACTION, rules) if fused else (rules,))
+    ids = count(1 + max((u.arg.id for u in body.find(*MEMORIES) if u.op is not Op.PARAM), default=-1))
+    gx, gy, gz = map(grid_variable, range(3))
+    total = rewrite(gx * gy * gz, SIMPLIFY)
+    core = core_id(target.cores)
+    share = rewrite((total + (target.cores - 1)) // target.cores, SIMPLIFY)
+    group = out.range(core * share, (core * share + share).minimum(total))
+    places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
+
+    if has_barrier(body) and shape.vectors > LOCKSTEP:
+        Group(out, shape, facts, places, lambda: next(ids)).run(body, _together)
+    else:
+        _lockstep(Body(out, shape, facts, places, lambda: next(ids)), body)
+    out.end_range(group)
+    leaves = {u: None for u in UOp(Op.LINEAR, tuple(out.chain[0].items)).toposort() if u.op in LEAVES}
+    linear = out.program(list(leaves))
+    require_supported(linear, target)
+    verify(linear, LINEAR)
+    return linear
+
+
+def threads_work(threads: UOp) -> UOp:
+    """Estimated ns of a launch, an expression over the sizes of the grid: a guess, as nothing is known of branches and loops."""
+    nodes = sum(1 for u in threads.toposort() if u.op not in LEAVES)
+    loops = sum(1 for _ in threads.find(Op.FOR, Op.LOOP))
+    x, y, z = threads.arg.block
+    each = max(1, nodes * GUESSED_TRIPS ** min(loops, 2) * x * y * z // OPERATIONS_PER_NS)
+    gx, gy, gz = map(grid_variable, range(3))
+    return rewrite(gx * gy * gz * each, SIMPLIFY)
+
+
+def _lockstep(part: Body, body: UOp) -> None:
+    """The code of one group whose barriers cost nothing, or that has none."""
+    n = part.shape.vectors
+    together = n if has_barrier(body) else _together(body, n)
+    v = part.out.range(index(0), index(n // together)) if together < n else None
+    part.start(index(0) if v is None else rewrite(v * together, SIMPLIFY), together)
+    if part.facts.returns:
+        part.gone = part.flags()
+    part.block(body)
+    if v is not None:
+        part.out.end_range(v)
+
+
+def _together(body: UOp, vectors: int) -> int:
+    """How many of the vectors of a group run in lockstep: a divisor of their number."""
+    size = len(body.toposort())
+    return max(k for k in range(1, min(TOGETHER, vectors) + 1) if vectors % k == 0 and (k == 1 or k * size <= SMALL))
+
+
+def _width(body: UOp, info: object, target: Target) -> int:
+    """Lanes of a vector: those of a register for 32-bit values (64-bit ones where the kernel has them), or a subgroup."""
+    exchanges = {u.arg.width for u in body.find(Op.SUBGROUP)}
+    if exchanges:
+        return max(exchanges)
+    wide = any(u.dtype.scalar is dtypes.f64 for u in body.toposort())
+    items = info.block[0] * info.block[1] * info.block[2]  # type: ignore[attr-defined]
+    width = target.lanes(dtypes.f64 if wide else dtypes.f32)
+    while width > 1 and width // 2 >= items:
+        width //= 2
+    return width

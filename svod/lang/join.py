@@ -1,0 +1,238 @@
+"""Where paths meet: what a name stands for behind a branch, a jump, a loop.
+
+Owns: capturing and restoring what names stand for, `join`. Must not know syntax.
+Invariant: a value that differs between paths, or that was computed inside one of them, goes through a cell of its own: each path stores, one
+load stands behind. Names that no path can read afterwards are given up. What cannot be joined becomes Unbound: an error where it is read.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from svod.dtype import DType
+from svod.errors import KernelError
+from svod.lang import arithmetic
+from svod.lang.builder import Builder, write_cell
+from svod.lang.frame import Closure, Frame
+from svod.lang.value import Array, Cell, Dynamic, Unbound, Vector, describe, is_dynamic, same
+
+_MISSING = Unbound("")
+
+
+class Writer(Protocol):
+    """What joining needs of a Tracer."""
+
+    builder: Builder
+    frames: list[Frame]
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What every name stands for, and the contents of every list, dict and set that a name leads to."""
+
+    names: list[tuple[Frame, dict[str, Any]]] = field(default_factory=list)
+    contents: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    """id -> (container, copy)"""
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    """One way into a join: stores go to `block` at `place`."""
+
+    block: list[Any]
+    place: int
+    state: State
+
+
+def capture(frames: Sequence[Frame]) -> State:
+    """The state now."""
+    state = State()
+    seen: set[int] = set()
+    for frame in _all_frames(frames):
+        state.names.append((frame, dict(frame.locals)))
+        _contents(frame.locals.values(), state, seen)
+    return state
+
+
+def _all_frames(frames: Sequence[Frame]) -> list[Frame]:
+    found: list[Frame] = []
+    for f in frames:
+        frame: Frame | None = f
+        while frame is not None:
+            if frame not in found:
+                found.append(frame)
+            frame = frame.parent
+    return found
+
+
+def _contents(values: Iterable[Any], state: State, seen: set[int]) -> None:
+    stack = list(values)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Closure):
+            if id(value.frame) not in seen:
+                seen.add(id(value.frame))
+                stack.extend(value.frame.locals.values())
+        elif type(value) in (list, dict, set) and id(value) not in state.contents:
+            state.contents[id(value)] = (value, value.copy())
+            stack.extend(value.values() if type(value) is dict else value)
+        elif isinstance(value, tuple):
+            stack.extend(value)
+
+
+def restore(state: State) -> None:
+    """Takes every name and container back to a state."""
+    for frame, names in state.names:
+        frame.locals.clear()
+        frame.locals.update(names)
+    for container, copy in state.contents.values():
+        replace(container, copy)
+
+
+def replace(container: Any, copy: Any) -> None:
+    """Gives a list, dict or set the contents of another."""
+    if type(container) is list:
+        container[:] = copy
+    else:
+        container.clear()
+        container.update(copy)
+
+
+def join(t: Writer, entry: State, edges: list[Edge], live: frozenset[str]) -> None:
+    """Sets every name to what it stands for behind the edges; loads go to the builder's `here`."""
+    joiner = _Joiner(t.builder, edges)
+    innermost = t.frames[-1]
+    tables = [{id(f): names for f, names in e.state.names} for e in edges]
+    merged: list[tuple[Frame, dict[str, Any]]] = []
+    for frame, before in entry.names:
+        rows = [table[id(frame)] for table in tables]
+        result: dict[str, Any] = {}
+        for name in sorted(set().union(*rows)):
+            values = [row.get(name, _MISSING) for row in rows]
+            if frame is innermost and name not in live and not all(same(v, before.get(name)) for v in values):
+                result[name] = Unbound(f"{name!r} may be unbound here")
+            else:
+                result[name] = joiner.name(name, values, before.get(name, _MISSING))
+        merged.append((frame, result))
+    contents = joiner.containers(entry)
+    for frame, names in merged:
+        frame.locals.clear()
+        frame.locals.update(names)
+    for container, copy in contents:
+        replace(container, copy)
+
+
+class Mismatch(Exception):
+    """Values of two paths that no cell holds."""
+
+
+class _Joiner:
+    """Merges the values that one name has on each edge."""
+
+    def __init__(self, builder: Builder, edges: list[Edge]) -> None:
+        self.builder, self.edges = builder, edges
+
+    def name(self, name: str, values: list[Any], before: Any) -> Any:
+        if any(isinstance(v, Unbound) for v in values):
+            real = next((v for v in values if isinstance(v, Unbound) and v.what), None)
+            return real or Unbound(f"{name!r} may be unbound here: only some of the paths that lead here bind it")
+        try:
+            return self.merge(name, values, before)
+        except Mismatch as e:
+            a, b = e.args
+            return Unbound(f"{name!r} is {describe(a)} on one path and {describe(b)} on another", "give it one type on every path; cast it: f32(x)")
+
+    def containers(self, entry: State) -> list[tuple[Any, Any]]:
+        """The contents behind the edges of every container that existed before."""
+        result = []
+        for key, (container, before) in entry.contents.items():
+            copies = [e.state.contents[key][1] if key in e.state.contents else before for e in self.edges]
+            result.append((container, self.contents(container, copies, before)))
+        return result
+
+    def contents(self, container: Any, copies: list[Any], before: Any) -> Any:
+        first = copies[0]
+        if all(_alike(c, before) for c in copies):
+            return before
+        what = f"a {type(container).__name__}"
+        if type(container) is set or any(_shape(c) != _shape(first) for c in copies):
+            if all(_alike(c, first) for c in copies) and not is_dynamic(first):
+                return first
+            raise KernelError(f"{what} changes its structure on one path of dynamic control flow",
+                              hint="the number of elements must not depend on it")
+        try:
+            if type(container) is list:
+                old = before if len(before) == len(first) else [_MISSING] * len(first)
+                return [self.merge("element", [c[i] for c in copies], old[i]) for i in range(len(first))]
+            return {k: self.merge("element", [c[k] for c in copies], before.get(k, _MISSING)) for k in first}
+        except Mismatch as e:
+            a, b = e.args
+            raise KernelError(f"an element of {what} is {describe(a)} on one path and {describe(b)} on another",
+                              hint="give it one type on every path; cast it: f32(x)") from None
+
+    def merge(self, name: str, values: list[Any], before: Any) -> Any:
+        first = values[0]
+        if all(same(v, first) for v in values) and (same(first, before) or not is_dynamic(first) or isinstance(first, (list, dict, Array, Cell))):
+            return first
+        if all(isinstance(v, (Dynamic, bool, int, float)) for v in values):
+            return self.scalar(name, values)
+        if isinstance(first, Vector):
+            if any(not isinstance(v, Vector) or len(v.lanes) != len(first.lanes) for v in values):
+                raise Mismatch(first, next((v for v in values if not isinstance(v, Vector)), values[-1]))
+            return Vector(tuple(self.merge(name, [v.lanes[i] for v in values], _MISSING) for i in range(len(first.lanes))))
+        if isinstance(first, (list, tuple, dict)):
+            return self.structure(name, values)
+        raise Mismatch(first, next((v for v in values if not same(v, first)), values[-1]))
+
+    def structure(self, name: str, values: list[Any]) -> Any:
+        first = values[0]
+        for v in values:
+            if type(v) is not type(first) or _shape(v) != _shape(first):
+                raise Mismatch(first, v)
+        if isinstance(first, dict):
+            return {k: self.merge(name, [v[k] for v in values], _MISSING) for k in first}
+        items = [self.merge(name, [v[i] for v in values], _MISSING) for i in range(len(first))]
+        if isinstance(first, list):
+            return items
+        return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
+
+    def scalar(self, name: str, values: list[Any]) -> Dynamic:
+        dtype, weak = joined_type(values)
+        cell = self.builder.cell(dtype, name)
+        for edge, value in zip(self.edges, values, strict=True):
+            edge.block.insert(edge.place, write_cell(cell, arithmetic.operand(value, dtype)))
+            edge.place += 1
+        return Dynamic(self.builder.read_cell(cell, dtype, name), weak)
+
+
+def joined_type(values: list[Any]) -> tuple[DType, bool]:
+    """The type of a variable that has one of these values. Raises where typed values differ, or a float literal would be cut."""
+    strong = [v for v in values if isinstance(v, Dynamic) and not v.weak]
+    dtype, weak = arithmetic.common(*values)
+    if strong:
+        other = next((v for v in strong if v.dtype is not strong[0].dtype), None)
+        if other is not None:
+            raise Mismatch(strong[0], other)
+        if dtype is not strong[0].dtype:
+            raise Mismatch(strong[0], next(v for v in values if not isinstance(v, Dynamic) or v.weak))
+    elif dtype.is_int:
+        wide = [arithmetic.typed(v).dtype for v in values]
+        dtype = max(wide, key=lambda d: d.bits)
+    return dtype, weak
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """True if two copies of a container hold the same."""
+    if type(a) is set:
+        return bool(a == b)
+    if type(a) is dict:
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _shape(value: Any) -> Any:
+    return tuple(value) if isinstance(value, dict) else len(value)
+
+
+__all__ = ["Cell", "Edge", "Mismatch", "State", "capture", "join", "joined_type", "replace", "restore"]
