@@ -9,7 +9,10 @@ import pytest
 from svod.testing.pages import blocks, check
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("ARCHITECTURE.md", "docs/cpu-abi.md", "docs/limitations.md", "docs/tour.md")
+PAGES = (
+    "ARCHITECTURE.md", "README.md", "docs/coming-from.md", "docs/cpu-abi.md", "docs/language.md", "docs/limitations.md",
+    "docs/memory-model.md", "docs/tour.md",
+)
 
 
 @pytest.mark.devices("CPU", "INTERP", "NULL")

@@ -122,7 +122,7 @@ def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
         if s is None or free_ranges(s) or interval(s)[0] < 0:
             return False
         steps.append((s, r))
-    steps.sort(key=lambda p: interval(p[0])[::-1])
+    steps.sort(key=lambda p: (interval(p[0])[::-1], interval(p[1].src[1])[1], p[1].arg.path))  # the shorter of two equal steps is inside
     if steps and interval(steps[0][0])[0] < 1:
         return False
     span: UOp | None = None  # how far all faster axes reach together

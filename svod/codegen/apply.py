@@ -66,9 +66,9 @@ PEELED = 60
 MARKED = (AxisKind.VECTOR, AxisKind.UNROLL, AxisKind.INTERLEAVE)
 
 
-def _loop(sink: UOp, opt: Opt) -> UOp:
-    """The axis of an Opt that changes its loop, which is not marked yet."""
-    r = _axis(sink, opt)
+def _loop(sink: UOp, opt: Opt, path: Path | None = None) -> UOp:
+    """The axis of an Opt that changes its loop, or another one that it names, which is not marked yet."""
+    r = _axis(sink, opt, path)
     if r.arg.kind in MARKED:
         raise ScheduleError(f"{opt}: the axis is marked {r.arg.kind.name} already", hint="mark the axes last")
     return r
@@ -151,7 +151,7 @@ def _peel(sink: UOp, r: UOp, main: tuple[UOp, tuple[UOp, ...]], tail: tuple[UOp,
 
 
 def _swap(sink: UOp, opt: Opt, cores: int) -> UOp:
-    a, b = _axis(sink, opt), _axis(sink, opt, opt.other)
+    a, b = _loop(sink, opt), _loop(sink, opt, opt.other)
     if a in b.src[0].toposort() or b in a.src[1].toposort() or a in b.src[1].toposort():
         raise ScheduleError(f"{opt}: the bounds of one axis depend on the other")
     table = {a: a.replace(arg=replace(a.arg, path=b.arg.path)), b: b.replace(arg=replace(b.arg, path=a.arg.path))}
@@ -159,7 +159,7 @@ def _swap(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 
 def _merge(sink: UOp, opt: Opt, cores: int) -> UOp:
-    a, b = _loop(sink, opt), _axis(sink, opt, opt.other)
+    a, b = _loop(sink, opt), _loop(sink, opt, opt.other)
     if constant(a.src[0]) != 0 or constant(b.src[0]) != 0 or a in b.toposort() or b in a.toposort():
         raise ScheduleError(f"{opt}: both axes must start at 0 and be independent")
     if a.arg.kind is not b.arg.kind:

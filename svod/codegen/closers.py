@@ -49,8 +49,9 @@ def normalize(sink: UOp) -> UOp:
 
 def pin_loads(sink: UOp) -> UOp:
     """Says in the graph when the loads of memory that is also stored are made, before any rewriting, so that no simplification changes it:
-    in every iteration of the loops that store it, even if their index is the same (`o[j] = o[j] + a[i, j]` adds for each i); and not
-    before a store that is written before the effect that first needs them, even if they turn out to read what was read already.
+    in every iteration of the loops that store it, even if their index is the same (`o[j] = o[j] + a[i, j]` adds for each i); not before a
+    store that is written before the effect that first needs them, even if they turn out to read what was read already; and not after the
+    stores of that effect, even if only a later one turns out to need them. What is awaited in a loop is done in every iteration too.
     """
     new: dict[UOp, UOp] = {}
     for u in sink.toposort():
@@ -69,7 +70,17 @@ def _pinned(end: UOp) -> UOp:
     own = own_nodes(end.src[0])
     stored = {_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)}
     table = {x: tuple(ranges) for x in own if x.op is Op.LOAD and _memory(x) in stored}
+    for d in _awaited(end.src[0]):
+        inner = own_nodes(d)
+        if depends := tuple(r for r in ranges if r in free_ranges(d)):
+            table.update((x, depends) for x in inner if x.op is Op.LOAD and _memory(x) in stored and x not in table)
+            own += inner
     return end.replace(src=(_delayed(end.src[0], table, own), *end.src[1:])) if table else end
+
+
+def _awaited(effect: UOp) -> list[UOp]:
+    """The effects that others in `effect` wait for."""
+    return list(dict.fromkeys(d for u in effect.toposort() if u.op is Op.AFTER for d in u.src[1:] if d.dtype is dtypes.void))
 
 
 def _delayed(effect: UOp, table: dict[UOp, tuple[UOp, ...]], own: list[UOp]) -> UOp:
@@ -87,23 +98,52 @@ def _delayed(effect: UOp, table: dict[UOp, tuple[UOp, ...]], own: list[UOp]) -> 
     return new[effect]
 
 
+def _held(effects: list[UOp]) -> list[UOp]:
+    """Effects whose stores wait for loads that were needed before and that a later effect needs too: it gets the value from before them."""
+    nodes = [own_nodes(e) for e in effects]
+    stored = [{_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)} for own in nodes]
+    first: dict[UOp, int] = {}
+    waits: dict[int, list[UOp]] = {}
+    for k, own in enumerate(nodes):
+        for x in (x for x in own if x.op is Op.LOAD):
+            for at in range(first.setdefault(x, k), k):
+                if _memory(x) in stored[at] and x not in waits.setdefault(at, []):
+                    waits[at].append(x)
+    return [_behind(e, waits[k], nodes[k]) if k in waits else e for k, e in enumerate(effects)]
+
+
+def _behind(effect: UOp, loads: list[UOp], own: list[UOp]) -> UOp:
+    """`effect` with stores that are done after `loads`."""
+    new: dict[UOp, UOp] = {}
+    mine = set(own)
+    for u in effect.toposort(lambda x: x in mine):
+        v = u.replace(src=tuple([new.get(s, s) for s in u.src])) if any(new.get(s, s) is not s for s in u.src) else u
+        if u.op is Op.STORE and u in mine:
+            index = v.src[0]
+            v = v.replace(src=(index.replace(src=(index.src[0].after(*loads), *index.src[1:])), *v.src[1:]))
+        new[u] = v
+    return new[effect]
+
+
 def _in_turn(effects: list[UOp]) -> list[UOp]:
     """Effects one after the other, where a load that could be taken for one made earlier waits for the store between the two."""
+    if len(effects) == 1:
+        return effects
     out: list[UOp] = []
     stored: dict[UOp, UOp] = {}
     loaded: set[UOp] = set()
     seen: set[UOp] = set()
     changed: dict[UOp, UOp] = {}
     table: dict[UOp, tuple[UOp, ...]] = {}
-    for e in effects:
+    for written, e in zip(effects, _held(effects), strict=True):
         own = own_nodes(e)
         loads = [x for x in own if x.op is Op.LOAD and x not in seen]
         seen.update(loads)
         table.update((x, (stored[m],)) for x in loads if (m := _memory(x)) in stored and m in loaded)
         loaded.update(_memory(x) for x in loads)
         done = _delayed(e.substitute(changed), table, own) if any(x in table for x in own) else e.substitute(changed)
-        if done is not e:
-            changed[e] = done
+        if done is not written:
+            changed[written] = done
         out.append(done)
         stored.update((_memory(x), done) for x in own_nodes(done) if x.op in (Op.STORE, Op.ATOMIC))
     return out
@@ -279,9 +319,9 @@ def _opened(effect: UOp, awaited: set[UOp]) -> list[UOp]:
 
 
 def _depends(e: UOp, rest: list[UOp]) -> bool:
-    """True if `e` comes after another effect that still waits."""
+    """True if `e` waits for another effect that is still to be done. That one may be part of `e`'s loops too, as of those that a split left."""
     pending = set(rest) - {e}
-    return bool(pending) and any(x in pending for x in e.toposort())
+    return bool(pending) and any(x in pending for d in _awaited(e) for x in d.toposort())
 
 
 def guard(body: UOp, r: UOp, valid: UOp) -> UOp:

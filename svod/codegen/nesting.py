@@ -5,6 +5,7 @@ Owns: the one check after each Opt. Must not know Opts. Invariant: what it passe
 
 from __future__ import annotations
 
+from svod.codegen.closers import own_nodes
 from svod.ir.args import AxisKind
 from svod.ir.ops import Op
 from svod.ir.scope import free_ranges
@@ -22,10 +23,10 @@ def badly_nested(sink: UOp) -> tuple[UOp, UOp] | None:
             if d.arg.path >= r.arg.path:
                 return r, d
     for u in sink.find(Op.END, Op.REDUCE) if bounded else ():
-        closed = u.src[1:]
-        left = free_ranges(u)
+        closed, left = u.src[1:], free_ranges(u)
+        nested = {*closed, *(r for e in own_nodes(u.src[0]) if e.op is Op.END for r in e.src[1:])}  # one nest, once they are closed together
         for r, by in bounded.items():
             for d in by & set(closed):
-                if r in left or (r in closed and d.arg.kind in EXPANDED):
+                if r in left or (r in nested and d.arg.kind in EXPANDED):
                     return r, d
     return None

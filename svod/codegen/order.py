@@ -14,13 +14,14 @@ from svod.codegen.closers import axes, effects_of, own_nodes
 from svod.codegen.schedule import Opt, OptKind, Path
 from svod.errors import ScheduleError
 from svod.ir.ops import Op
-from svod.ir.scope import free_ranges
+from svod.ir.scope import free_ranges, nest_order
 from svod.ir.uop import UOp
 
 REORDERING = frozenset((OptKind.VECTOR, OptKind.UNROLL, OptKind.INTERLEAVE, OptKind.PARALLEL, OptKind.SWAP, OptKind.MERGE))
 """Opts under which iterations no longer run one after the other, in order."""
 COPYING = frozenset((OptKind.UNROLL, OptKind.INTERLEAVE))
 SPREADING = frozenset((OptKind.PARALLEL, OptKind.GROUP))
+MOVING = frozenset((OptKind.SWAP, OptKind.MERGE, OptKind.CARRY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,54 @@ class _Kept:
         return _Kept(_renamed(self.paths, opt, now), _renamed(self.writing, opt, now), _renamed(self.loops, opt, now), self.alone)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What of a kernel's order has to stay: axes `ordered` as they are, `kept` among one another. `inner` are innermost loops under ordered
+    ones: their iterations write apart for as long as the loops around them stand still, so they become lanes and copies, but no shares.
+    `unspread` if no effect may go to several cores."""
+
+    ordered: frozenset[Path]
+    kept: tuple[_Kept, ...]
+    inner: tuple[frozenset[Path], ...]
+    unspread: bool
+
+    def refuses(self, opt: Opt, graph: UOp) -> bool:
+        """True if `opt`, applied to `graph`, may come between iterations that depend on one another."""
+        named = {p for p in (opt.axis, opt.other) if p}
+        held = [x & named for x in self.inner if x & named]
+        if opt.kind in REORDERING and (self.ordered & named or any(not _keeps(k, opt, graph) for k in self.kept)):
+            return True
+        if held and opt.kind in MOVING and any(x != named for x in held):
+            return True
+        return opt.kind in SPREADING and (self.unspread or bool(held))
+
+    def after(self, opt: Opt, graph: UOp) -> Order:
+        """What has to stay in `graph`, made by `opt`."""
+        if not self.ordered and not self.kept:
+            return self
+        now = frozenset(axes(graph))
+        kept = tuple(k.renamed(opt, now) for k in self.kept)
+        return Order(_renamed(self.ordered, opt, now), kept, tuple(_renamed(x, opt, now) for x in self.inner), self.unspread)
+
+
+def order_of(sink: UOp) -> Order:
+    """What has to stay of the order in which `sink`, in normal form and unscheduled, is written."""
+    ordered, kept, inner = _dependent(sink)
+    return Order(ordered, tuple(kept), tuple(inner), _share(sink) or _copied_before(sink))
+
+
 def check_order(sink: UOp, opts: tuple[Opt, ...], cores: int) -> None:
     """ScheduleError for the first of `opts` that reorders iterations which depend on one another. They are applied on the way."""
-    ordered, kept = _dependent(sink)
-    graph = sink
+    order, graph = order_of(sink), sink
     for opt in opts:
-        named = {p for p in (opt.axis, opt.other) if p}
-        if (opt.kind in REORDERING and ordered & named) or any(not _keeps(k, opt, graph) for k in kept):
-            raise _refusal(sink, opt)
-        if opt.kind in SPREADING and (_share(sink) or _copied_before(sink)):
-            raise _refusal(sink, opt)
+        if order.refuses(opt, graph):
+            raise refusal(sink, opt)
         graph = apply_opts(graph, (opt,), cores)
-        now = frozenset(axes(graph))
-        ordered = _renamed(ordered, opt, now)
-        kept = [k.renamed(opt, now) for k in kept]
+        order = order.after(opt, graph)
 
 
-def _refusal(sink: UOp, opt: Opt) -> ScheduleError:
+def refusal(sink: UOp, opt: Opt) -> ScheduleError:
+    """What `opt` is refused with."""
     return ScheduleError(
         f"{opt}: the iterations of the axis depend on one another",
         at=sink.arg.name,
@@ -99,10 +131,11 @@ def _closed_together(opt: Opt, graph: UOp) -> bool:
     return all(len(both & {r.arg.path for r in e.src[1:]}) in (0, 2) for e in graph.find(Op.END))
 
 
-def _dependent(sink: UOp) -> tuple[frozenset[Path], list[_Kept]]:
-    """The axes whose order must stay as it is, and the groups of axes that must stay in order among themselves."""
+def _dependent(sink: UOp) -> tuple[frozenset[Path], list[_Kept], list[frozenset[Path]]]:
+    """The axes whose order must stay as it is, the groups of axes that must stay in order among themselves, and those of inner axes."""
     ordered: set[Path] = set()
     kept: list[_Kept] = []
+    inner: list[frozenset[Path]] = []
     together = conflicts(sink.src)
     around = _loops_around(sink)
     for e in sink.find(Op.END):
@@ -119,14 +152,27 @@ def _dependent(sink: UOp) -> tuple[frozenset[Path], list[_Kept]]:
         loops = frozenset(r for u in accesses for r in around.get(u, ()))
         for s in stores:
             moving = [r for r in around.get(s, ()) if r in free_ranges(s.src[0].src[1])]
+            alone = len(stores) == 1 and all(u in s.toposort() for u in accesses)
             if moving and not injective(s, moving):
-                ordered |= {r.arg.path for r in loops}
+                apart = _innermost(s, around[s]) if alone else []
+                ordered |= {r.arg.path for r in loops if r not in apart}
+                inner.append(frozenset(r.arg.path for r in apart))
             else:
-                alone = len(stores) == 1 and all(u in s.toposort() for u in accesses)
                 along = {r.arg.path for r in moving}
                 paths, writing = (frozenset(r.arg.path for r in x) for x in (loops, around.get(s, frozenset())))
-                kept.append(_Kept(paths - along, writing - along, paths, alone))
-    return frozenset(ordered), kept
+                if paths - along or not alone:
+                    kept.append(_Kept(paths - along, writing - along, paths, alone))
+    return frozenset(ordered), kept, inner
+
+
+def _innermost(store: UOp, around: frozenset[UOp]) -> list[UOp]:
+    """The innermost loops around `store` along which it surely writes apart, as many as there are."""
+    out: list[UOp] = []
+    for r in reversed(nest_order(tuple(around))):
+        if not injective(store, [r, *out]):
+            break
+        out.insert(0, r)
+    return out
 
 
 def _everywhere(end: UOp, around: dict[UOp, frozenset[UOp]]) -> set[UOp]:

@@ -26,12 +26,12 @@ from svod.codegen.strategy import default_opts
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
 from svod.dtype import DType
-from svod.errors import ConfigError, GraphError, UnsupportedError
+from svod.errors import ConfigError, GraphError, ScheduleError, UnsupportedError
 from svod.ir.args import KernelInfo
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
-from svod.ir.spec import KERNEL, LINEAR, Spec, verify
+from svod.ir.spec import KERNEL, LINEAR, SCALAR, Spec, verify
 from svod.ir.uop import UOp
 from svod.target import Target
 
@@ -88,7 +88,19 @@ def _apply(sink: UOp, ctx: Context) -> UOp:
     if tried is None:
         check_order(sink, sink.arg.opts, ctx.target.cores)
         tried = sink
-    return reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
+    out = reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
+    if tried is sink:
+        _check_nested(out)
+    return out
+
+
+def _check_nested(sink: UOp) -> None:
+    """ScheduleError if a schedule written by hand has led to a graph that no later stage takes."""
+    try:
+        verify(sink, SCALAR)
+    except GraphError as e:
+        schedule = " ".join(map(str, sink.arg.opts))
+        raise ScheduleError(f"the schedule {schedule} cannot be applied: {e.what}", at=sink.arg.name, hint="leave out its last Opt") from e
 
 
 def _decompose(sink: UOp, ctx: Context) -> UOp:
@@ -126,7 +138,7 @@ PIPELINE: tuple[Stage, ...] = (
     ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
-    Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply),
+    Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply, SCALAR),
     Stage(
         "distribute-cores",
         "what is not spread over the cores is done by one of them, with barriers where memory is handed on",

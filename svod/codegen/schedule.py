@@ -58,6 +58,15 @@ class Tail(Enum):
     """The extent must be a multiple of the amount."""
 
 
+def _all(kind: type, *fields: object) -> bool:
+    """True if the fields are of this very type: True is no amount."""
+    return all(type(x) is kind for x in fields)
+
+
+def _is_path(path: object) -> bool:
+    return isinstance(path, tuple) and _all(int, *path)
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
     """How a STAGE lays out what it copies. As text `as 0.1,2 pad 16 shared if 2048 reads 96`, with the parts that are not the default."""
@@ -73,6 +82,12 @@ class Panel:
     """Unless 0: copy only where the source's rows are a multiple of this many bytes apart, which is found out at run time."""
     reads: int = 0
     """Unless 0: copy only where each element of the panel is read at least so many times, likewise."""
+
+    def __post_init__(self) -> None:
+        counts = _all(int, self.pad, self.guard, self.reads) and min(self.pad, self.guard, self.reads) >= 0
+        if not (_all(tuple, self.order) and _all(bool, self.shared) and all(map(_is_path, self.order)) and counts):
+            fields = f"order={self.order!r}, pad={self.pad!r}, shared={self.shared!r}, guard={self.guard!r}, reads={self.reads!r}"
+            raise ScheduleError(f"a Panel with {fields}", hint="write Panel(order=((0, 1), (2,)), pad=16), or as text: as 0.1,2 pad 16")
 
     def __str__(self) -> str:
         order = [f"as {','.join(map(path_text, self.order))}"] * bool(self.order)
@@ -98,6 +113,7 @@ class Opt:
     panel: Panel = DENSE
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not self.axis:
             raise ScheduleError(f"{self.kind.name} names no axis")
         if self.kind in (OptKind.SPLIT, OptKind.PAD) and self.amount < 1:
@@ -108,6 +124,14 @@ class Opt:
             raise ScheduleError(f"{self}: a panel", hint="only STAGE has one")
         if self.kind in (OptKind.SWAP, OptKind.MERGE, OptKind.CARRY) and not self.other:
             raise ScheduleError(f"{self.kind.name} of axis {path_text(self.axis)} names no second axis")
+
+    def _check_types(self) -> None:
+        """ScheduleError for fields of other types than they say."""
+        kinds = _all(OptKind, self.kind) and _all(Tail, self.tail) and _all(Panel, self.panel)
+        if not (kinds and _all(int, self.amount, self.unit) and _is_path(self.axis) and _is_path(self.other)):
+            fields = f"kind={self.kind!r}, axis={self.axis!r}, amount={self.amount!r}, tail={self.tail!r}, other={self.other!r}"
+            hint = "write Opt(OptKind.SPLIT, (0,), 16, Tail.MASK), or its text: SPLIT(0 by 16 mask)"
+            raise ScheduleError(f"an Opt with {fields}", hint=hint)
 
     def __str__(self) -> str:
         parts = [path_text(self.axis)]
@@ -129,16 +153,22 @@ def path_text(path: Path) -> str:
     return ".".join(map(str, path))
 
 
+_PATH = r"-?\d{1,18}(?:\.-?\d{1,18})*"
+_COUNT = r"\d{1,18}"
 _FORM = re.compile(
-    r"(?P<kind>[A-Z]+)\((?P<axis>[\d.-]+)(?: with (?P<other>[\d.-]+))?(?: by (?P<amount>\d+))?(?: unit (?P<unit>\d+))?"
-    r"(?: (?P<tail>peel|mask|balanced))?"
-    r"(?: as (?P<order>[\d.,-]+))?(?: pad (?P<pad>\d+))?(?P<shared> shared)?(?: if (?P<guard>\d+))?(?: reads (?P<reads>\d+))?\)"
+    rf"(?P<kind>[A-Z]+)\((?P<axis>{_PATH})(?: with (?P<other>{_PATH}))?(?: by (?P<amount>{_COUNT}))?(?: unit (?P<unit>{_COUNT}))?"
+    rf"(?: (?P<tail>peel|mask|balanced))?(?: as (?P<order>{_PATH}(?:,{_PATH})*))?(?: pad (?P<pad>{_COUNT}))?(?P<shared> shared)?"
+    rf"(?: if (?P<guard>{_COUNT}))?(?: reads (?P<reads>{_COUNT}))?\)"
 )
+
+
+def _matched(text: object) -> re.Match[str] | None:
+    return _FORM.fullmatch(text.strip()) if isinstance(text, str) else None
 
 
 def parse_opt(text: str) -> Opt:
     """The Opt that prints as `text`. ScheduleError if there is none."""
-    if (m := _FORM.fullmatch(text.strip())) is None or m["kind"] not in OptKind.__members__:
+    if (m := _matched(text)) is None or m["kind"] not in OptKind.__members__:
         raise ScheduleError(f"{text!r} is not an Opt", hint="for example SPLIT(0 by 64 peel), SWAP(0 with 1), VECTOR(0.1)")
     return Opt(
         OptKind[m["kind"]],

@@ -71,12 +71,14 @@ def stride(index: UOp, r: UOp) -> int:
 
 
 def _copies(at: UOp, inner: list[UOp]) -> dict[UOp, UOp]:
-    """The loops of the copy: in the order of the source, or in that of the nest where one bounds another."""
+    """The loops of the copy: in the order of the source, or in that of the nest where one bounds another. A copy reduces nothing, so what
+    has accumulators of its own in the reduction is unrolled in the copy."""
     if any(free_ranges(r) & set(inner) - {r} for r in inner):
         inner = sorted(inner, key=lambda r: r.arg.path)
     copies: dict[UOp, UOp] = {}
     for i, r in enumerate(inner):
-        copies[r] = r.replace(src=tuple(s.substitute(copies) for s in r.src), arg=RangeArg((*at.arg.path, COPIED, i), r.arg.kind))
+        kind = AxisKind.UNROLL if r.arg.kind is AxisKind.INTERLEAVE else r.arg.kind
+        copies[r] = r.replace(src=tuple(s.substitute(copies) for s in r.src), arg=RangeArg((*at.arg.path, COPIED, i), kind))
     return copies
 
 

@@ -13,8 +13,10 @@ from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_me
 from svod.codegen.apply import apply_opts
 from svod.codegen.carry import fits_output
 from svod.codegen.closers import axes, effects_of
+from svod.codegen.order import Order, order_of, refusal
 from svod.codegen.schedule import DENSE, Opt, OptKind, Panel, Path, Tail
 from svod.dtype import DType, PtrDType, dtypes
+from svod.errors import ScheduleError
 from svod.ir.bounds import constant, divides, interval
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
@@ -62,6 +64,7 @@ class Scheduler:
 
     sink: UOp
     target: Target
+    order: Order
     opts: list[Opt] = field(default_factory=list)
 
     def do(self, kind: OptKind, axis: Path, amount: int = 0, *, tail: Tail = Tail.EXACT, other: Path = ()) -> None:
@@ -69,10 +72,13 @@ class Scheduler:
         self.opt(Opt(kind, axis, amount, tail, other))
 
     def opt(self, opt: Opt) -> None:
-        """Like `do`, of an Opt with more to say."""
+        """Like `do`, of an Opt with more to say. ScheduleError if it comes between iterations that depend on one another."""
         if self.axis(opt.axis) is None:
             return
+        if self.order.refuses(opt, self.sink):
+            raise refusal(self.sink, opt)
         self.sink = apply_opts(self.sink, (opt,), self.target.cores)
+        self.order = self.order.after(opt, self.sink)
         self.opts.append(opt)
 
     def axis(self, path: Path) -> UOp | None:
@@ -86,17 +92,26 @@ class Scheduler:
 
 
 def default_opts(sink: UOp, target: Target) -> tuple[Opt, ...]:
-    """The Opts for a kernel in normal form. Empty for targets without vectors and cores."""
+    """The Opts for a kernel in normal form. Empty for targets without vectors and cores.
+
+    What is planned for one axis may turn out not to fit what is planned for another. Then lanes and cores alone are tried, then lanes.
+    """
     if target.vector_bits == 0 and target.cores == 1:
         return ()
-    s = Scheduler(sink, target)
-    plans = [Planner(target).root(e) for e in sink.src]
-    if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
-        plans = [Plan(serial=True)]
-    work = sum(_work(e) for e in sink.src)
-    for p in _merged(plans, s, target, spread=target.cores > 1 and work > TUNING.parallel_work):
-        _schedule(s, p)
-    return tuple(s.opts)
+    order = order_of(sink)
+    spread = target.cores > 1 and sum(_work(e) for e in sink.src) > TUNING.parallel_work
+    for tiled, shared in ((True, spread), (False, spread), (False, False)):
+        s = Scheduler(sink, target, order)
+        plans = [Planner(target, sink, order, tiled=tiled).root(e) for e in sink.src]
+        if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
+            return ()
+        try:
+            for p in _merged(plans, s, target, spread=shared):
+                _schedule(s, p)
+        except ScheduleError:
+            continue
+        return tuple(s.opts)
+    return ()
 
 
 def _work(effect: UOp) -> int:
@@ -146,10 +161,16 @@ class Plan:
 
 
 class Planner:
-    """Looks at one root effect and plans it."""
+    """Looks at one root effect and plans it; without tiles, blocks and panels unless `tiled`."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    def __init__(self, target: Target, sink: UOp, order: Order, *, tiled: bool = True) -> None:
+        self.target, self.sink, self.order, self.tiled = target, sink, order, tiled
+        self.bounding = frozenset(q for r in sink.find(Op.RANGE) for q in free_ranges(r) if q is not r)
+
+    def free(self, kind: OptKind, axis: UOp) -> bool:
+        """True if an Opt of this kind leaves the order of effects as it has to be, and the bounds of other axes alone."""
+        marks = kind is not OptKind.PARALLEL
+        return not (marks and axis in self.bounding) and not self.order.refuses(Opt(kind, axis.arg.path), self.sink)
 
     def root(self, effect: UOp) -> Plan:
         if conflicts([effect]) or owns_memory(effect) or next(effect.find(Op.ATOMIC, Op.SPECIAL, Op.BARRIER), None) is not None:
@@ -179,7 +200,7 @@ class Planner:
 
     def best_axis(self, info: Reach, candidates: list[UOp], ranges: list[UOp]) -> UOp | None:
         """The axis whose vectorization costs least, or None where lanes inside the reductions are better."""
-        usable = [c for c in candidates if self.usable(c, info)]
+        usable = [c for c in candidates if self.usable(c, info) and self.free(OptKind.VECTOR, c)]
         options: list[tuple[float, int, UOp | None]] = [(self.cost(info, None, ranges), 1, None)]
         options += [(self.cost(info, c, ranges), -i, c) for i, c in enumerate(usable)]
         return min(options, key=lambda o: o[:2])[2]
@@ -232,21 +253,22 @@ class Planner:
         while extent is not None and lanes > 4 and lanes >= 2 * extent:
             lanes //= 2
         copies = self.copies(info)
-        tile = self.tile(c, info, ranges, lanes)
+        rows = [m for m in ranges if self.tiled and m is not c and self.free(OptKind.UNROLL, m)]
+        tile = self.tile(c, info, rows, lanes)
         if tile is not None:
             copies = tile[2]
-        elif (across := self.across(c, info, ranges, lanes)) is not None:
+        elif (across := self.across(c, info, rows, lanes)) is not None:
             plan.tile, copies = (across.arg.path, lanes), 1
-        elif (beside := self.neighbours(c, info, ranges)) is not None:
+        elif (beside := self.neighbours(c, info, rows)) is not None:
             plan.tile, copies = (beside.arg.path, TUNING.rows_together), min(copies, 2)
         if extent is not None:
             copies = max(1, min(copies, (extent + lanes - 1) // lanes))
         spec = Lanes(c.arg.path, lanes, copies, reduced=False)
         plan.lanes.append(spec)
         if tile is not None:
-            m, rows, _ = tile
+            m, height, _ = tile
             self.blocked(info, (c, m), plan, spec)
-            plan.tile = (m.arg.path, rows if spec.copies == copies else self.rows(m, spec.copies))
+            plan.tile = (m.arg.path, height if spec.copies == copies else self.rows(m, spec.copies))
 
     def tile(self, c: UOp, info: Reach, ranges: list[UOp], lanes: int) -> tuple[UOp, int, int] | None:
         """(axis, rows, registers a row) of a register tile, where a reduction reuses operands along a second axis."""
@@ -394,7 +416,7 @@ class Planner:
         order = sorted(ranges, key=lambda r: r.arg.path != first)
         apart = all(injective(s, _ranges_around(effect, s)) for s in stores)
         for r in order:
-            if apart and trip(r) >= 2 * self.target.cores and constant(r.src[0]) == 0:
+            if apart and trip(r) >= 2 * self.target.cores and constant(r.src[0]) == 0 and self.free(OptKind.PARALLEL, r):
                 plan.parallel = r.arg.path
                 return
         whole = [u for u in effect.toposort() if u.op is Op.REDUCE and not free_ranges(u)]

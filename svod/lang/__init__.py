@@ -14,8 +14,9 @@ _NAMES: dict[str, str] = {
     "ids": "thread_idx block_idx block_dim grid_dim global_id lane_id subgroup_id subgroup_size barrier",
     "memory": "shared local atomic_add atomic_sub atomic_min atomic_max atomic_and atomic_or atomic_xor atomic_exchange atomic_cas vec "
               "load_vector store_vector buffer_load buffer_store",
-    "mathematics": "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan asin acos atan sinh cosh tanh erf erfc sigmoid floor ceil "
-                   "trunc round isnan isinf isfinite atan2 hypot copysign select where fma clamp bitcast popcount",
+    "mathematics": "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan asin acos atan sinh cosh tanh erf erfc sigmoid "
+                   "floor ceil trunc round isnan isinf isfinite atan2 hypot copysign select where fma clamp bitcast popcount",
+    "matrices": "mma",
     "subgroups": "shuffle shuffle_up shuffle_down shuffle_xor any_ all_ ballot",
     "diagnostics": "printf assert_ static_assert const_expr static_range range_constexpr",
     "blocks": "block_reduce_add block_reduce_max block_reduce_min block_scan_add",
@@ -24,21 +25,20 @@ _NAMES: dict[str, str] = {
     "adapters": "register_argument unregister_argument",
     "trace": "Trace ArrayType ScalarType Constant Parameter signature",
 }
-_HOME: dict[str, tuple[str, str]] = {name: (module, name) for module, names in _NAMES.items() for name in names.split()}
-_HOME |= {"min": ("mathematics", "min_"), "max": ("mathematics", "max_"), "abs": ("mathematics", "abs_"), "pow": ("mathematics", "pow_")}
+HOME: dict[str, tuple[str, str]] = {name: (module, name) for module, names in _NAMES.items() for name in names.split()}
+"""Name -> (module of svod.lang, name there), in the order of the reference."""
+HOME |= {"min": ("mathematics", "min_"), "max": ("mathematics", "max_"), "abs": ("mathematics", "abs_"), "pow": ("mathematics", "pow_")}
 _COMBINING = tuple(f"{family}_{op}" for family in ("subgroup_reduce", "inclusive_scan", "exclusive_scan")
                    for op in ("add", "mul", "min", "max", "and", "or", "xor"))
-__all__ = sorted([*_HOME, *_COMBINING])  # noqa: PLE0605  (names are loaded when they are used)
+HOME |= {name: ("subgroups", name) for name in _COMBINING}
+__all__ = sorted(HOME)  # noqa: PLE0605  (names are loaded when they are used)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _COMBINING:
-        value = importlib.import_module("svod.lang.subgroups").COMBINING[name]
-    elif name in _HOME:
-        module, attribute = _HOME[name]
-        value = getattr(importlib.import_module(f"svod.lang.{module}"), attribute)
-    else:
+    if name not in HOME:
         raise AttributeError(f"module 'svod.lang' has no attribute {name!r}")
+    module, attribute = HOME[name]
+    value = getattr(importlib.import_module(f"svod.lang.{module}"), attribute)
     globals()[name] = value
     return value
 

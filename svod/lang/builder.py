@@ -200,7 +200,7 @@ def _retarget(loop: Loop, old: Loop | Scope) -> Loop:
 
 
 class _Closer:
-    """Turns a tidied tree into UOps. A jump out of several loops sets a flag and leaves the innermost; behind each loop the flag is asked."""
+    """Turns a tidied tree into UOps. A jump out of several loops sets a flag and leaves the innermost; the flag is asked behind each."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder

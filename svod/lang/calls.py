@@ -16,7 +16,7 @@ from svod.errors import KernelError
 from svod.lang import arithmetic, cells
 from svod.lang.builtin import Builtin, meant
 from svod.lang.frame import Closure, Frame, dependency, facts
-from svod.lang.join import capture
+from svod.lang.join import RETURNED, capture
 from svod.lang.source import Source, source_of
 from svod.lang.targets import static_key
 from svod.lang.tracer import Flow, Tracer
@@ -91,8 +91,8 @@ def native(t: Tracer, function: Any, args: list[Any], kwargs: dict[str, Any]) ->
     if isinstance(function, type) and issubclass(function, BaseException):
         return function(*args, **kwargs)
     module = getattr(function, "__module__", None) or ""
-    if (is_dynamic(args) or is_dynamic(kwargs)) and not isinstance(function, type) and not isinstance(owner, (list, dict, set, tuple, str)) \
-            and function not in _HARMLESS:
+    harmless = isinstance(function, type) or isinstance(owner, (list, dict, set, tuple, str)) or function in _HARMLESS
+    if (is_dynamic(args) or is_dynamic(kwargs)) and not harmless:
         name = getattr(function, "__qualname__", repr(function))
         raise KernelError(f"{module + '.' if module not in ('', 'builtins') else ''}{name}() of a dynamic value",
                           hint="a Python function that is not written in Python cannot be traced; svod.lang has math functions of its own")
@@ -177,14 +177,14 @@ def _run(t: Tracer, frame: Frame) -> Any:
             frame.scope = scope
             flow = t.execute(node.body)
             if flow is None:
-                frame.locals["return"] = None
+                frame.locals[RETURNED] = None
             elif flow is Flow.RETURN:
                 flow = None
-        if t.close_scope(scope, entry, flow, frame.liveness.captured | {"return"}) is Flow.STOPPED:
+        if t.close_scope(scope, entry, flow, frame.liveness.captured | {RETURNED}) is Flow.STOPPED:
             raise KernelError(f"{frame.source.name}() never returns")
-        result = frame.locals.pop("return")
+        result = frame.locals.pop(RETURNED)
         if isinstance(result, Unbound):
-            raise KernelError(f"the result of {frame.source.name}(): {result.what.replace(repr('return'), 'it')}", hint=result.hint)
+            raise KernelError(f"the result of {frame.source.name}(): {result.what.replace(repr(RETURNED), 'it')}", hint=result.hint)
         return result
     finally:
         del t.frames[entry_depth:]
@@ -202,7 +202,7 @@ def return_statement(t: Tracer, node: ast.Return) -> Flow:
             t.returned()
             return Flow.STOPPED
         return Flow.RETURN
-    frame.locals["return"] = t.named(t.loaded(value), "result")
+    frame.locals[RETURNED] = t.named(t.loaded(value), "result")
     if t.divergent(frame.depth, frame.scope):
         return cells.jump(t, frame.scope)
     return Flow.RETURN

@@ -2,7 +2,7 @@
 
 Owns: making cells, storing to them, taking them back, and finding out that a loop has to be traced again. Must not know syntax.
 Invariant: a cell keeps its type; one that only held literals takes the type of the first typed value stored into it: the loop is then
-traced again with a cell of that type (`Again`).
+traced again with a cell of that type. Until then its trace is stale: it goes on only to find out about the other cells.
 """
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ def _store(t: Tracer, cell: Cell, value: Any) -> None:
     if dtype is not cell.dtype or weak != cell.weak:
         if not cell.weak:
             raise KernelError(f"{cell.name!r} is {cell.dtype!r} and is assigned {describe(value)} in dynamic control flow", hint=_KEEP)
-        raise Again(cell.loop, cell.path, (dtype, weak))
+        t.known[cell.loop][cell.path] = (dtype, weak)
+        t.stale.add(cell.loop)
+        cell.memory, cell.dtype, cell.weak = t.builder.cell(dtype, cell.name), dtype, weak
     t.builder.emit(write_cell(cell.memory, arithmetic.operand(new, dtype)))
 
 
@@ -138,7 +140,7 @@ _KEEP = "a variable keeps its type in dynamic control flow: cast the value, or t
 
 
 def check(t: Tracer, loop: Any, head: State, live: Iterable[str], bound: Iterable[str]) -> None:
-    """At the end of an iteration: what changed must be in cells. Raises Again for contents of containers, KernelError for what no cell holds."""
+    """At the end of an iteration: what changed must be in cells. Raises Again for contents of containers, KernelError for other values."""
     now = {id(f): names for f, names in capture(t.frames).names}
     for frame, before in head.names:
         for name, value in before.items():
@@ -150,7 +152,7 @@ def check(t: Tracer, loop: Any, head: State, live: Iterable[str], bound: Iterabl
             if isinstance(new, Unbound):
                 raise KernelError(new.what, hint=new.hint)
             raise KernelError(f"{name!r} changes from {describe(value)} to {describe(new)} in a loop of the running kernel",
-                              hint="start it with a number or an array element of its type, not with None; static values cannot change in it")
+                              hint="start it with a number or an element of its type, not with None; static values cannot change in it")
     for number, (container, before) in enumerate(head.contents.values()):
         if len(container) != len(before) or (isinstance(container, dict) and container.keys() != before.keys()):
             raise KernelError(f"a {type(container).__name__} grows or shrinks in a loop of the running kernel",

@@ -209,8 +209,7 @@ def _text(t: Tracer, node: ast.expr) -> str:
     if is_dynamic(value):
         raise KernelError("an f-string of a dynamic value", hint='printf("x = {}", x) prints when the kernel runs')
     if node.conversion != -1:
-        show: Callable[[Any], str] = {"r": repr, "s": str, "a": ascii}[chr(node.conversion)]
-        value = show(value)
+        value = ascii(value) if node.conversion == ord("a") else repr(value) if node.conversion == ord("r") else str(value)
     return format(value, _formatted(t, node.format_spec) if isinstance(node.format_spec, ast.JoinedStr) else "")
 
 

@@ -11,6 +11,7 @@ import builtins
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -161,15 +162,11 @@ def _all_arguments(a: ast.arguments) -> list[ast.arg]:
     return [*a.posonlyargs, *a.args, *a.kwonlyargs, *([a.vararg] if a.vararg else []), *([a.kwarg] if a.kwarg else [])]
 
 
-_analysed: dict[FunctionNode, tuple[frozenset[str], frozenset[str], Liveness]] = {}
-
-
+@lru_cache(maxsize=1024)
 def facts(node: FunctionNode) -> tuple[frozenset[str], frozenset[str], Liveness]:
     """Local names, nonlocal names and liveness of a function; computed once for a tree."""
-    if node not in _analysed:
-        body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
-        _analysed[node] = (*local_names(node), analyse(body))
-    return _analysed[node]
+    body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
+    return (*local_names(node), analyse(body))
 
 
 def look_up(frame: Frame, name: str, note: Callable[[Dependency], None]) -> Any:

@@ -1,16 +1,18 @@
 """Where paths meet: what a name stands for behind a branch, a jump, a loop.
 
 Owns: capturing and restoring what names stand for, `join`. Must not know syntax.
-Invariant: a value that differs between paths, or that was computed inside one of them, goes through a cell of its own: each path stores, one
-load stands behind. Names that no path can read afterwards are given up. What cannot be joined becomes Unbound: an error where it is read.
+Invariant: a value that differs between paths, or that was computed inside one of them, goes through a cell of its own: each path stores,
+one load stands behind. Names that no path can read afterwards are given up. What cannot be joined becomes Unbound: an error where it
+is read.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from typing import Any, Protocol
 
-from svod.dtype import DType
+from svod.dtype import DType, dtypes
 from svod.errors import KernelError
 from svod.lang import arithmetic
 from svod.lang.builder import Builder, write_cell
@@ -123,6 +125,12 @@ def join(t: Writer, entry: State, edges: list[Edge], live: frozenset[str]) -> No
         replace(container, copy)
 
 
+CHOSEN, RETURNED = "if", "return"
+"""Stand for the value of a conditional expression, and the result of a function, among the names of a frame: keywords, so no variables."""
+RESULTS = (CHOSEN, RETURNED)
+"""What is no variable: values of different types meet in the type in which they would be added."""
+
+
 class Mismatch(Exception):
     """Values of two paths that no cell holds."""
 
@@ -141,7 +149,8 @@ class _Joiner:
             return self.merge(name, values, before)
         except Mismatch as e:
             a, b = e.args
-            return Unbound(f"{name!r} is {describe(a)} on one path and {describe(b)} on another", "give it one type on every path; cast it: f32(x)")
+            return Unbound(f"{name!r} is {describe(a)} on one path and {describe(b)} on another",
+                           "give it one type on every path; cast it: f32(x)")
 
     def containers(self, entry: State) -> list[tuple[Any, Any]]:
         """The contents behind the edges of every container that existed before."""
@@ -173,7 +182,8 @@ class _Joiner:
 
     def merge(self, name: str, values: list[Any], before: Any) -> Any:
         first = values[0]
-        if all(same(v, first) for v in values) and (same(first, before) or not is_dynamic(first) or isinstance(first, (list, dict, Array, Cell))):
+        kept = same(first, before) or not is_dynamic(first) or isinstance(first, (list, dict, Cell)) or _whole(first)
+        if kept and all(same(v, first) for v in values):
             return first
         if all(isinstance(v, (Dynamic, bool, int, float)) for v in values):
             return self.scalar(name, values)
@@ -181,6 +191,9 @@ class _Joiner:
             if any(not isinstance(v, Vector) or len(v.lanes) != len(first.lanes) for v in values):
                 raise Mismatch(first, next((v for v in values if not isinstance(v, Vector)), values[-1]))
             return Vector(tuple(self.merge(name, [v.lanes[i] for v in values], _MISSING) for i in range(len(first.lanes))))
+        if isinstance(first, Array) and all(_beside(first, v) for v in values):
+            offsets = [Dynamic(v.offset) if v.offset is not None else 0 for v in values]
+            return replaced(first, offset=self.scalar(name, [Dynamic(arithmetic.operand(o, dtypes.index)) for o in offsets]).uop)
         if isinstance(first, (list, tuple, dict)):
             return self.structure(name, values)
         raise Mismatch(first, next((v for v in values if not same(v, first)), values[-1]))
@@ -198,7 +211,7 @@ class _Joiner:
         return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
 
     def scalar(self, name: str, values: list[Any]) -> Dynamic:
-        dtype, weak = joined_type(values)
+        dtype, weak = arithmetic.common(*values) if name in RESULTS else joined_type(values)
         cell = self.builder.cell(dtype, name)
         for edge, value in zip(self.edges, values, strict=True):
             edge.block.insert(edge.place, write_cell(cell, arithmetic.operand(value, dtype)))
@@ -220,6 +233,16 @@ def joined_type(values: list[Any]) -> tuple[DType, bool]:
         wide = [arithmetic.typed(v).dtype for v in values]
         dtype = max(wide, key=lambda d: d.bits)
     return dtype, weak
+
+
+def _whole(value: Any) -> bool:
+    """An array that begins where its memory does: no value of the running kernel is in it."""
+    return isinstance(value, Array) and value.offset is None
+
+
+def _beside(a: Array, b: Any) -> bool:
+    """Two rows of one array."""
+    return isinstance(b, Array) and a.pointer is b.pointer and a.shape == b.shape
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -108,22 +108,23 @@ def _statement(s: ast.stmt, live: Names, exits: _Exits, out: Liveness) -> Names:
             return exits.again
         case ast.Return():
             return _reads(s.value)
-        case ast.Raise():
-            return _reads(s.exc) | _reads(s.cause)
-        case ast.Assign():
-            return (live - _NONE.union(*(_binds(t) for t in s.targets))) | _reads(s.value) | _NONE.union(*(_reads(t) for t in s.targets))
-        case ast.AnnAssign():
-            return (live - _binds(s.target) if s.value is not None else live) | _reads(s.value) | _reads(s.target)
-        case ast.AugAssign():
-            return live | _reads(s.value) | _reads(s.target) | _binds(s.target)
-        case ast.Expr():
-            return live | _reads(s.value)
+        case ast.Raise() | ast.Expr():
+            return _reads(s) | (live if isinstance(s, ast.Expr) else _NONE)
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            return _assignment(s, live)
     every = frozenset(n.id for n in ast.walk(s) if isinstance(n, ast.Name))
     for child in ast.walk(s):  # other compound statements: nothing is known, so everything is kept
         if child is not s and isinstance(child, (ast.If, ast.While, ast.For)):
             out.after[child] = out.after.get(child, _NONE) | live | every
             out.carried[child] = out.carried.get(child, _NONE) | live | every
     return live | every | exits.stop | exits.again
+
+
+def _assignment(s: ast.Assign | ast.AnnAssign | ast.AugAssign, live: Names) -> Names:
+    targets = s.targets if isinstance(s, ast.Assign) else [s.target]
+    bound = _NONE.union(*(_binds(t) for t in targets)) if s.value is not None else _NONE
+    used = _reads(s.value).union(*(_reads(t) for t in targets))
+    return live | used | bound if isinstance(s, ast.AugAssign) else (live - bound) | used
 
 
 def _loop(s: ast.While | ast.For | ast.AsyncFor, live: Names, exits: _Exits, out: Liveness, reads: Names, binds: Names) -> Names:

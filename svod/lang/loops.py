@@ -15,8 +15,9 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import arithmetic, cells
 from svod.lang.builder import Branch, Loop
+from svod.lang.builtin import Name
 from svod.lang.frame import assigned
-from svod.lang.join import Edge, capture, join, restore
+from svod.lang.join import RETURNED, Edge, capture, join, restore
 from svod.lang.targets import assign
 from svod.lang.tracer import Again, Flow, OpenLoop, Tracer
 from svod.lang.value import Array, Dynamic, Vector
@@ -41,6 +42,8 @@ def iterate(t: Tracer, value: Any) -> Iterator[Any]:
     """The items of a static iterable. KernelError for dynamic ones."""
     if isinstance(value, Vector):
         value = value.lanes
+    if isinstance(value, Name):
+        value = [value.read(t, attribute) for attribute in value.unpack]
     if isinstance(value, Array):
         raise KernelError("an array cannot be iterated over", hint="for i in range(len(a)): … a[i] …")
     if isinstance(value, Dynamic):
@@ -91,7 +94,7 @@ def _bound(t: Tracer, value: Any, what: str) -> UOp:
 
 def _live(t: Tracer, node: ast.For | ast.While) -> frozenset[str]:
     live = t.frame.liveness
-    return live.after.get(node, frozenset()) | live.captured | {"return"}
+    return live.after.get(node, frozenset()) | live.captured | {RETURNED}
 
 
 def _dynamic(t: Tracer, node: ast.For | ast.While, body: Any, outside: Any = None, endless: bool = False) -> Flow | None:
@@ -103,17 +106,23 @@ def _dynamic(t: Tracer, node: ast.For | ast.While, body: Any, outside: Any = Non
     marks = (t.depth, len(t.frames), len(t.loops), len(t.scopes), len(t.path), t.builder.here, len(t.builder.here))
     before = capture(t.frames)
     while True:
+        t.stale.discard(key)
         try:
-            return _attempt(t, node, key, (body, outside, endless))
+            flow = _attempt(t, node, key, (body, outside, endless))
+            if key not in t.stale:
+                return flow
         except Again as again:
             if again.loop != key:
                 raise
             t.known.setdefault(key, {})[again.key] = again.value
-            t.depth = marks[0]
-            del t.frames[marks[1]:], t.loops[marks[2]:], t.scopes[marks[3]:], t.path[marks[4]:]
-            t.builder.here = marks[5]
-            del t.builder.here[marks[6]:]
-            restore(before)
+        except KernelError:
+            if key not in t.stale:  # else a value of a type that the next attempt will not see may have caused it
+                raise
+        t.depth = marks[0]
+        del t.frames[marks[1]:], t.loops[marks[2]:], t.scopes[marks[3]:], t.path[marks[4]:]
+        t.builder.here = marks[5]
+        del t.builder.here[marks[6]:]
+        restore(before)
 
 
 def _attempt(t: Tracer, node: ast.For | ast.While, key: Any, plan: tuple[Any, Any, bool]) -> Flow | None:

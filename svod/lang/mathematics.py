@@ -254,21 +254,18 @@ def popcount(t: Tracer, x: Any) -> Any:
     return Dynamic(u.cast(value.dtype))
 
 
-_ONE_ARGUMENT = {
-    "exp": exp, "exp2": exp2, "expm1": expm1, "log": log, "log2": log2, "log10": log10, "log1p": log1p, "sqrt": sqrt, "cbrt": cbrt, "sin": sin,
-    "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "sinh": sinh, "cosh": cosh, "tanh": tanh, "erf": erf, "erfc": erfc,
-    "floor": floor, "ceil": ceil, "trunc": trunc, "isnan": isnan, "isinf": isinf, "isfinite": isfinite, "fabs": abs_, "atan2": atan2,
-    "hypot": hypot, "copysign": copysign, "pow": pow_, "fma": fma,
-}
-for _name, _builtin in _ONE_ARGUMENT.items():
+_SAME_NAME: dict[str, Builtin] = {b.name: b for b in (
+    exp, exp2, expm1, log, log2, log10, log1p, sqrt, cbrt, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, erf, erfc, floor, ceil, trunc,
+    isnan, isinf, isfinite, atan2, hypot, copysign, fma, pow_)} | {"fabs": abs_}
+for _name, _builtin in _SAME_NAME.items():
     for _module in (math, np):
         if (_python := getattr(_module, _name, None)) is not None:
             STANDS_FOR[_python] = _builtin
 _NUMPY = {"arcsin": asin, "arccos": acos, "arctan": atan, "arctan2": atan2, "rint": round, "abs": abs_, "maximum": max_, "minimum": min_,
           "where": select, "power": pow_, "clip": clamp}
 STANDS_FOR.update({getattr(np, _name): _builtin for _name, _builtin in _NUMPY.items()})
-STANDS_FOR.update({builtins.abs: abs_, builtins.min: min_, builtins.max: max_, builtins.pow: pow_, builtins.round: round, builtins.sum: sum_,
-                   builtins.any: any_of, builtins.all: all_of, builtins.divmod: divmod_})
+STANDS_FOR.update({builtins.abs: abs_, builtins.min: min_, builtins.max: max_, builtins.pow: pow_, builtins.round: round,
+                   builtins.sum: sum_, builtins.any: any_of, builtins.all: all_of, builtins.divmod: divmod_})
 
 
 def _operator(symbol: str, compares: bool = False) -> Builtin:
@@ -280,6 +277,7 @@ for _python, _symbol in ((operator.add, "+"), (operator.sub, "-"), (operator.mul
                          (operator.mod, "%"), (operator.pow, "**"), (operator.and_, "&"), (operator.or_, "|"), (operator.xor, "^"),
                          (operator.lshift, "<<"), (operator.rshift, ">>")):
     STANDS_FOR[_python] = _operator(_symbol)
-for _python, _symbol in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">="), (operator.eq, "=="), (operator.ne, "!=")):
+for _python, _symbol in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">="), (operator.eq, "=="),
+                         (operator.ne, "!=")):
     STANDS_FOR[_python] = _operator(_symbol, compares=True)
 STANDS_FOR[operator.neg] = Builtin(lambda t, a: arithmetic.unary("-", a), "neg")

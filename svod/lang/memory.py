@@ -186,7 +186,7 @@ def _gated(t: Tracer, array: Array, offset: Any, mask: Any) -> tuple[UOp, UOp]:
 
 @builtin()
 def buffer_load(t: Tracer, array: Any, offset: Any, width: Any = 1, mask: Any = True) -> Any:
-    """Element `offset` (in elements, counted through all axes); 0 where it is out of range or the mask does not hold. width > 1: a vector."""
+    """Element `offset` (in elements, counted through all axes); 0 where it is out of range or masked out. width > 1: a vector."""
     values = []
     for k in range(_lanes(width)):
         number, gate = _gated(t, _array(array), arithmetic.binary("+", offset, k) if k else offset, mask)

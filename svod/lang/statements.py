@@ -119,7 +119,7 @@ def _assert(t: Tracer, node: ast.Assert) -> None:
         values: tuple[UOp, ...] = ()
         if isinstance(message, Dynamic):
             values, message = (message.uop,), "{}"
-        text = str(message) if values else str(message).replace("{", "{{").replace("}", "}}")
+        text = str(message) if values else str(message).replace("{}", "{ }")
         t.builder.emit(UOp(Op.ASSERT, (condition.uop, *values), MessageArg(text, str(t.place(node)))))
     elif not condition:
         message = t.evaluate(node.msg) if node.msg is not None else ast.unparse(node.test)

@@ -47,7 +47,7 @@ def _shuffle(name: str, kind: SubgroupKind, doc: str) -> Builtin:
 shuffle = _shuffle("shuffle", SubgroupKind.SHUFFLE, "The value of lane `lane`, modulo the width.")
 shuffle_up = _shuffle("shuffle_up", SubgroupKind.UP, "The value of the lane that many below.")
 shuffle_down = _shuffle("shuffle_down", SubgroupKind.DOWN, "The value of the lane that many above.")
-shuffle_xor = _shuffle("shuffle_xor", SubgroupKind.XOR, "The value of the lane whose number is this one's exclusive-or the second argument.")
+shuffle_xor = _shuffle("shuffle_xor", SubgroupKind.XOR, "The value of the lane whose number is this one's, exclusive-or `lane`.")
 
 
 def _vote(name: str, kind: SubgroupKind, dtype: DType, doc: str) -> Builtin:
@@ -89,6 +89,7 @@ def _family(prefix: str, kind: SubgroupKind, doc: str) -> dict[str, Builtin]:
 COMBINING: dict[str, Builtin] = {
     **_family("subgroup_reduce", SubgroupKind.REDUCE, "The values of the subgroup combined, in every lane."),
     **_family("inclusive_scan", SubgroupKind.INCLUSIVE, "The values of the lanes up to this one, combined."),
-    **_family("exclusive_scan", SubgroupKind.EXCLUSIVE, "The values of the lanes below this one, combined; the neutral value in the lowest."),
+    **_family("exclusive_scan", SubgroupKind.EXCLUSIVE, "The values of the lanes below, combined; in the lowest the neutral value."),
 }
 """subgroup_reduce_add, …_mul, …_min, …_max, …_and, …_or, …_xor; inclusive_scan_…; exclusive_scan_…"""
+globals().update(COMBINING)

@@ -10,6 +10,7 @@ from typing import Any
 
 from svod.errors import KernelError
 from svod.lang import cells
+from svod.lang.builtin import Name
 from svod.lang.elements import element_index, store_element
 from svod.lang.tracer import Tracer
 from svod.lang.value import Array, Cell, Dynamic, Vector, has_cells, static_number
@@ -47,6 +48,8 @@ def assign_name(t: Tracer, name: str, value: Any) -> None:
 def _unpack(t: Tracer, target: ast.Tuple | ast.List, value: Any) -> None:
     if isinstance(value, (Dynamic, Array)):
         raise KernelError("a dynamic value cannot be unpacked", hint="read its elements one by one")
+    if isinstance(value, Name):
+        value = tuple(value.read(t, attribute) for attribute in value.unpack)
     items = [t.loaded(v) if isinstance(v, (tuple, Cell)) else v for v in (value.lanes if isinstance(value, Vector) else value)]
     items = [_detached(t, v) for v in items]
     stars = [i for i, e in enumerate(target.elts) if isinstance(e, ast.Starred)]

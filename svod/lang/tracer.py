@@ -20,7 +20,7 @@ from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builder import Branch, Builder, Loop, Scope
 from svod.lang.frame import Dependency, Frame
-from svod.lang.join import Edge, State, capture, join, restore
+from svod.lang.join import CHOSEN, Edge, State, capture, join, restore
 from svod.lang.source import Place
 from svod.lang.value import Array, Cell, Dynamic, Unbound, Vector, has_cells, rebuild
 
@@ -77,6 +77,8 @@ class Tracer:
     """Calls and unrolled iterations around the current point, which tell visits of one loop apart."""
     known: dict[Any, dict[Any, Any]] = field(default_factory=dict)
     """What earlier attempts at a loop found out."""
+    stale: set[Any] = field(default_factory=set)
+    """Loops that have to be traced again, once the attempt under way has come to its end."""
     scalars: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     dependencies: list[Dependency] = field(default_factory=list)
     hidden: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -230,17 +232,17 @@ class Tracer:
             with self.block_of(statements):
                 values.append(side())
                 simple = not statements and _selectable(values[-1])
-                self.frame.locals[_CHOSEN] = values[-1] if simple else self.named(self.loaded(values[-1]), "chosen")
+                self.frame.locals[CHOSEN] = values[-1] if simple else self.named(self.loaded(values[-1]), "chosen")
             edges.append(Edge(statements, len(statements), capture(self.frames)))
             restore(entry)
         self.depth -= 1
         if not branch.then and not branch.other and all(map(_selectable, values)):
             return arithmetic.select(condition, *values)
         self.builder.emit(branch)
-        join(self, entry, edges, self.everything() | {_CHOSEN})
-        result = self.frame.locals.pop(_CHOSEN)
+        join(self, entry, edges, self.everything() | {CHOSEN})
+        result = self.frame.locals.pop(CHOSEN)
         if isinstance(result, Unbound):
-            raise KernelError(result.what.replace(repr(_CHOSEN), "the value"), hint=result.hint)
+            raise KernelError(result.what.replace(repr(CHOSEN), "the value"), hint=result.hint)
         return result
 
     def everything(self) -> frozenset[str]:
@@ -292,6 +294,4 @@ def _selectable(value: object) -> bool:
     return isinstance(value, (Dynamic, Vector, bool, int, float))
 
 
-_CHOSEN = "if"
-"""Stands for the value of a conditional expression among the names of a frame; a keyword, so no variable is called so."""
 _LEAVES = frozenset((Op.VALUE, Op.CONST, Op.DEFINE_VAR, Op.SPECIAL))

@@ -37,7 +37,8 @@ class Scalar:
         return self.name
 
     def __eq__(self, other: object) -> bool:
-        return self.dtype is other.dtype if isinstance(other, Scalar) else NotImplemented
+        dtype = dtype_of(other)
+        return NotImplemented if dtype is None else self.dtype is dtype
 
     def __hash__(self) -> int:
         return hash(self.name)

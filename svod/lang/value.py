@@ -167,7 +167,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return str(a.hex()) == str(b.hex())
     if isinstance(a, (int, str, bytes, frozenset, range)):
         return bool(a == b)
     return False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import linecache
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,19 @@ def printed(block: Block, scope: dict[str, object], path: Path) -> str:
     return "".join(f"{line.rstrip()}\n" for line in told.getvalue().rstrip("\n").splitlines())
 
 
+def _scope(page: str, path: Path) -> dict[str, object]:
+    """The namespace of a page. From here on `inspect` finds the functions of its blocks: kernels are traced from their source."""
+    lines = [""] * page.count("\n")
+    for block in blocks(page):
+        code = block.code.splitlines()
+        lines[block.line - 1 : block.line - 1 + len(code)] = code
+    linecache.cache[str(path)] = (len(page), None, [f"{line}\n" for line in lines], str(path))
+    return {"__name__": path.stem}
+
+
 def blessed(page: str, path: Path) -> str:
     """The page with the outputs that its code prints now."""
-    scope: dict[str, object] = {"__name__": path.stem}
+    scope = _scope(page, path)
     outputs = iter([printed(block, scope, path) for block in blocks(page)])
 
     def with_output(m: re.Match[str]) -> str:
@@ -54,7 +65,7 @@ def check(path: Path, *, bless: bool) -> None:
     if bless:
         path.write_text(blessed(page, path), encoding="utf-8")
         return
-    scope: dict[str, object] = {"__name__": path.stem}
+    scope = _scope(page, path)
     for block in blocks(page):
         said = printed(block, scope, path)
         if said != block.output:

@@ -17,7 +17,8 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.testing.threads import Threads
 
-BLOCKS = ((1, 1, 1), (3, 1, 1), (8, 1, 1), (16, 1, 1), (20, 1, 1), (64, 1, 1), (256, 1, 1), (4, 4, 1), (16, 3, 1), (5, 2, 3), (32, 12, 1), (7, 45, 1))
+BLOCKS = ((1, 1, 1), (3, 1, 1), (8, 1, 1), (16, 1, 1), (20, 1, 1), (64, 1, 1), (256, 1, 1), (4, 4, 1), (16, 3, 1), (5, 2, 3),
+          (32, 12, 1), (7, 45, 1))
 INPUTS = 97
 MOST = 5
 """Iterations of a random loop."""
@@ -90,7 +91,7 @@ class _Writer:
         if depth and together:
             nested += [self.exchange_shared, self.uniform_branch, self.uniform_loop]
         if self.r.random() < 0.45 and nested:
-            self.r.choice(nested)(depth, loops, together)  # type: ignore[operator]
+            self.r.choice(nested)(depth, loops, together)
         else:
             self.r.choice(plain)(together)
 

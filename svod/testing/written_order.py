@@ -62,12 +62,14 @@ class _Run:
             self.effect(d)
 
     def loops(self, closer: UOp, ranges: list[UOp], body: Any) -> None:
-        """`body` for every iteration; what depends on a loop is forgotten when it moves on, and when it ends."""
+        """`body` for every iteration; what depends on a loop is forgotten when it moves on, and when it ends. A value that is known before
+        and does not depend on the loop is read anew in each of its iterations, and is what it was afterwards."""
         if not ranges:
             body()
             return
         r, stale = ranges[0], self.forgets(closer, ranges[0])
-        around = {u: self.known[u] for u in stale if u in self.known} if r in self.known else {}  # awaited inside a loop over r itself
+        again = r in self.known  # awaited inside a loop over r itself
+        around = {u: self.known[u] for u in stale if u in self.known and (again or r not in free_ranges(u))}
         start, stop = (int(self.value(s)) for s in r.src)
         for i in range(start, stop):
             for u in stale:

@@ -36,6 +36,7 @@ from svod.ir.spec import Spec
 from svod.ir.uop import UOp
 from svod.target import Target
 from svod.target.target import CPU_ARITHMETIC, CPU_NATIVE, ESSENTIAL
+from svod.tools.builtin_docs import builtin_parts
 from svod.tools.markdown import attribute_docs, block, invariant, members, paragraphs, prose, table
 from svod.tools.notation import bounds, expression, nest
 
@@ -306,11 +307,23 @@ def _rule(r: Rule, mark: str) -> list[str]:
     return lines
 
 
+# --- builtins.md -------------------------------------------------------------------------------------------------------------------
+
+def builtins_page() -> str:
+    """Every name of the kernel language."""
+    return page(
+        "The names of the kernel language", "the docstrings of `svod/lang/`",
+        "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says what "
+        "work items that share memory may rely on.",
+        "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others are "
+        "refused there. In kernels a function of numbers takes vectors as well, lane by lane.", *builtin_parts())
+
+
 # --- writing -----------------------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "ops.md": ops_page, "stages.md": stages_page, "opts.md": opts_page,
-    "math.md": math_page, "specs.md": specs_page, "rules.md": rules_page,
+    "math.md": math_page, "specs.md": specs_page, "rules.md": rules_page, "builtins.md": builtins_page,
 }
 """File name -> what makes its text."""
 

@@ -6,6 +6,7 @@ Invariant: the same graph gives the same text in every process; a graph of any o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from svod.ir.args import AxisKind
 from svod.ir.argtext import arg_text
@@ -33,9 +34,11 @@ _TIGHT = 5
 Names = Mapping[UOp, str]
 
 
-def expression(u: UOp) -> str:
-    """A value or effect in one line: `(i + 3) // 4`, `where(p, load(data[i]), 0.0)`. Ranges are called r0, r0.1 after their paths."""
-    return _text(u, {}, 0)
+def expression(u: UOp, names: Names = MappingProxyType({})) -> str:
+    """A value or effect in one line: `(i + 3) // 4`, `where(p, load(data[i]), 0.0)`. Ranges are called r0, r0.1 after their paths.
+
+    What `names` has is written as it says there."""
+    return _text(u, names, 0)
 
 
 def bounds(*graphs: UOp) -> str:

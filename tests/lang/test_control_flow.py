@@ -435,6 +435,140 @@ def widened_in_inner_loop(x: Any, i: Any, n: Any) -> Any:
     return total + count
 
 
+def tuple_from_nested_returns(x: Any, i: Any, n: Any) -> Any:
+    def find(limit: Any) -> Any:
+        for a in range(n):
+            for b in (0, 1, 2):
+                if x[a] + b > limit:
+                    return a, [x[a], b * 1.0]
+        return n, [0.0, -1.0]
+
+    k, (v, w) = find(x[i] + 1)
+    m, rest = find(100.0)
+    return k * 100.0 + v * 10 + w + m + rest[1]
+
+
+def static_break_in_dynamic_loop(x: Any, i: Any, n: Any) -> Any:
+    acc = [0.0, 0.0]
+    for a in range(n):
+        for j in (0, 1):
+            if x[a] < 0:
+                break
+            if x[a] == x[i]:
+                continue
+            acc[j] += x[a] + j
+        else:
+            acc[1] += 0.5
+        if acc[0] > 12:
+            break
+    else:
+        acc[0] += 1000.0
+    return acc[0] * 3 + acc[1]
+
+
+def return_crosses_a_list_in_cells(x: Any, i: Any, n: Any) -> Any:
+    acc = [0.0, 1.0]
+
+    def fill() -> Any:
+        for a in range(n):
+            acc[0] = acc[0] + x[a]
+            if acc[0] > x[i] * 2:
+                return a
+            acc[1] = acc[1] + 1
+        return -1
+
+    k = fill()
+    return acc[0] * 10 + acc[1] + k
+
+
+def while_in_for_in_while(x: Any, i: Any, n: Any) -> Any:
+    total, k = 0.0, 0
+    while k < 3:
+        for a in range(k, n, 2):
+            b = a
+            while b > 0:
+                b -= 2
+                if b == 2:
+                    break
+                total += 1.0
+            if b < 0:
+                continue
+            total += x[b]
+        k += 1
+    return total
+
+
+def continue_before_first_binding(x: Any, i: Any, n: Any) -> Any:
+    last = -1.0
+    for a in range(n):
+        if x[a] < x[i]:
+            continue
+        v = x[a]
+        if v > 6:
+            last = v
+            break
+        last = v * 2
+    return last
+
+
+def booleans_are_carried(x: Any, i: Any, n: Any) -> Any:
+    found = False
+    count = 0
+    for a in range(n):
+        found = found or x[a] > x[i]
+        if found and not x[a] < 0:
+            count += 1
+    return count * 2 + found
+
+
+def helper_with_static_and_dynamic_returns(x: Any, i: Any, n: Any) -> Any:
+    def pick(mode: Any, v: Any) -> Any:
+        if mode == 0:
+            return v
+        if mode == 1 and v > 2:
+            return v * 2
+        if mode == 2:
+            for _ in (0, 1):
+                v += 1
+                if v > 5:
+                    return v
+            return -v
+        return 0.25
+
+    return pick(0, x[i]) + 10 * pick(1, x[i]) + 100 * pick(2, x[i])
+
+
+def names_of_a_branch_that_leaves(x: Any, i: Any, n: Any) -> Any:
+    for k in range(n):
+        if x[k] > x[i]:
+            w = x[k]
+        elif x[k] == x[i]:
+            continue
+        else:
+            break
+        if w > 7:
+            return w
+    return -1.0
+
+
+def conditional_calls(x: Any, i: Any, n: Any) -> Any:
+    def total(m: Any) -> Any:
+        s = 0.0
+        for k in range(m):
+            s += x[k]
+        return s
+
+    return (total(i) if x[i] > 0 else total(2)) + (x[i] > 3 and total(3))
+
+
+def nested_lists_change(x: Any, i: Any, n: Any) -> Any:
+    m = [[0.0, 1.0], [2.0, 3.0]]
+    for k in range(n):
+        m[0][0] += 1.0
+        m[1][1] = m[0][0] + x[k]
+    return m[0][0] + m[1][1] * 10
+
+
 BODIES = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == __name__]
 
 

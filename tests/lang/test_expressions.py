@@ -1,4 +1,5 @@
 """Operators, functions and conversions of kernels against NumPy, for integers and floats."""
+# ruff: noqa: PLW0108, C417  (the lambdas are traced: what they call is what is tested)
 from __future__ import annotations
 
 import math
@@ -93,7 +94,8 @@ def test_powers_of_integers(exponent: int) -> None:
 
 def test_powers_of_floats() -> None:
     a = np.array([0.5, 2.0, 3.0], np.float32)
-    assert np.allclose(run(lambda x: x ** 2.0 + x ** 0.5 + 2.0 ** x + x ** -1, a, out=np.float32), a ** 2 + a ** 0.5 + 2 ** a + 1 / a, rtol=1e-6)
+    assert np.allclose(run(lambda x: x ** 2.0 + x ** 0.5 + 2.0 ** x + x ** -1, a, out=np.float32),
+                       a ** 2 + a ** 0.5 + 2 ** a + 1 / a, rtol=1e-6)
     assert run(lambda x: 2 ** x, np.array([0, 3, 10], np.int32), out=np.int32).tolist() == [1, 8, 1024]
 
 
@@ -109,8 +111,10 @@ def test_comparisons(symbol: str) -> None:
 
 TYPES = [
     (np.int32, np.uint32, np.uint32), (np.int8, np.uint8, np.uint8), (np.int8, np.int64, np.int64), (np.uint8, np.int32, np.int32),
-    (np.int64, np.float32, np.float32), (np.int32, np.float16, np.float16), (np.float16, np.float32, np.float32), (np.bool_, np.int16, np.int16),
-    (np.bool_, np.float32, np.float32), (np.float32, np.float64, np.float64), (np.uint64, np.int32, np.uint64), (np.bool_, np.bool_, np.int32),
+    (np.int64, np.float32, np.float32), (np.int32, np.float16, np.float16), (np.float16, np.float32, np.float32),
+    (np.bool_, np.int16, np.int16),
+    (np.bool_, np.float32, np.float32), (np.float32, np.float64, np.float64), (np.uint64, np.int32, np.uint64),
+    (np.bool_, np.bool_, np.int32),
 ]
 
 
@@ -136,7 +140,8 @@ def test_literals_are_weak() -> None:
 
 
 MATH = {
-    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sqrt": np.sqrt,
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p,
+    "sqrt": np.sqrt,
     "cbrt": np.cbrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh,
     "cosh": np.cosh, "tanh": np.tanh, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round": np.rint,
 }
@@ -158,13 +163,15 @@ def test_more_math() -> None:
     assert run(lambda x: sl.fma(x, 2.0, 1.0), a, out=np.float32).tolist() == (a * 2 + 1).tolist()
     assert run(lambda x: sl.clamp(x, -1.0, 1.0), a, out=np.float32).tolist() == [0.5, 1.0, -1.0]
     assert np.allclose(run(lambda x, y: sl.atan2(x, y), a, a[::-1], out=np.float32), np.arctan2(a, a[::-1]))
-    assert run(lambda x: sl.isnan(x) or sl.isinf(x), np.array([np.nan, np.inf, 1], np.float32), out=np.bool_).tolist() == [True, True, False]
+    odd = np.array([np.nan, np.inf, 1], np.float32)
+    assert run(lambda x: sl.isnan(x) or sl.isinf(x), odd, out=np.bool_).tolist() == [True, True, False]
     assert np.allclose(run(lambda x: sl.sqrt(x), np.array([2, 9], np.int32), out=np.float32), np.sqrt([2, 9]))
 
 
 def test_functions_of_python_math_and_numpy() -> None:
     a = np.array([0.5, 2.0], np.float32)
-    assert np.allclose(run(lambda x: math.sqrt(x) + np.exp(x) + math.pi + np.float32(2.0), a, out=np.float32), np.sqrt(a) + np.exp(a) + math.pi + 2)
+    assert np.allclose(run(lambda x: math.sqrt(x) + np.exp(x) + math.pi + np.float32(2.0), a, out=np.float32),
+                       np.sqrt(a) + np.exp(a) + math.pi + 2)
     assert run(lambda x: max(x, 1.0, 0.75) + min(x, 1) + abs(-x) + pow(x, 2), a, out=np.float32).tolist() == [2.25, 9.0]
     assert run(lambda x: sum([x, x * 2, 1]), a, out=np.float32).tolist() == [2.5, 7.0]
     assert run(lambda x: any([x > 1, x < 0]) + 2 * all([x > 0, x > 1]), a, out=np.int32).tolist() == [0, 3]
@@ -211,7 +218,7 @@ def test_static_python_stays_python() -> None:
     def body(x: Any) -> Any:
         table = {f"k{j}": j * 10 for j in range(3)}
         squares = [j * j for j in range(5) if j % 2]
-        first, *rest = squares + [*squares]
+        first, *rest = [*squares, *squares]
         pair = Pair(x, second=len(rest))
         total = sum(v for v in table.values()) + squares[-1] + pair.second
         matrix = [[x * (r + c) for c in range(2)] for r in range(2)]

@@ -34,6 +34,50 @@ def test_rows_columns_and_extents(device: Any) -> None:
 
 
 @on_devices
+def test_rows_chosen_in_branches(device: Any) -> None:
+    def choose(a: sl.Array[sl.f32, 2], r: sl.Array[sl.f32]) -> None:
+        i = sl.global_id()
+        if i % 2 == 0:
+            row = a[i]
+        else:
+            row = a[0]
+        for k in sl.static_range(2):
+            part = a[i]
+            if part[k] > 4:
+                break
+        r[i] = row[1] + part[0]
+
+    a, r = np.arange(8, dtype=np.float32).reshape(4, 2), np.zeros(4, np.float32)
+    launch(device, choose, 1, 4, a, r)
+    assert r.tolist() == [1 + 0, 1 + 2, 5 + 4, 1 + 6]
+
+
+@on_devices
+def test_a_tiled_product_of_matrices(device: Any) -> None:
+    tile = 4
+
+    def matmul(a: sl.Array[sl.f32, 2], b: sl.Array[sl.f32, 2], c: sl.Array[sl.f32, 2]) -> None:
+        left, right = sl.shared((tile, tile), sl.f32), sl.shared((tile, tile), sl.f32)
+        x, y = sl.thread_idx.x, sl.thread_idx.y
+        row, column = sl.block_idx.y * tile + y, sl.block_idx.x * tile + x
+        acc = 0.0
+        for start in range(0, a.shape[1], tile):
+            left[y, x] = a[row, start + x] if row < a.shape[0] and start + x < a.shape[1] else 0.0
+            right[y, x] = b[start + y, column] if start + y < b.shape[0] and column < b.shape[1] else 0.0
+            sl.barrier()
+            for k in sl.static_range(tile):
+                acc += left[y, k] * right[k, x]
+            sl.barrier()
+        if row < c.shape[0] and column < c.shape[1]:
+            c[row, column] = acc
+
+    rng = np.random.default_rng(0)
+    a, b, c = rng.random((9, 7), np.float32), rng.random((7, 6), np.float32), np.zeros((9, 6), np.float32)
+    launch(device, matmul, (2, 3), (tile, tile), a, b, c)
+    assert np.allclose(c, a @ b, rtol=1e-6)
+
+
+@on_devices
 def test_negative_and_static_indices(device: Any) -> None:
     def ends(a: sl.Array[sl.f32], b: sl.Array[sl.f32, (None, 3)], r: sl.Array[sl.f32]) -> None:
         r[0] = a[-1] + b[0, -1]
@@ -148,9 +192,10 @@ def test_buffers_with_bounds(device: Any) -> None:
 def test_ids_in_three_dimensions(device: Any) -> None:
     def where(r: sl.Array[sl.i32, 2]) -> None:
         x, y, z = sl.global_id(0), sl.global_id(1), sl.global_id(2)
+        a, b, c = sl.thread_idx
         n = (z * (sl.grid_dim.y * sl.block_dim.y) + y) * (sl.grid_dim.x * sl.block_dim.x) + x
-        r[n, 0] = sl.thread_idx.x + 10 * sl.thread_idx.y + 100 * sl.thread_idx.z
-        r[n, 1] = sl.block_idx.x + 10 * sl.block_idx.y + 100 * sl.block_idx.z
+        r[n, 0] = a + 10 * b + 100 * c
+        r[n, 1] = sum(v * 10 ** k for k, v in enumerate([*sl.block_idx]))
 
     r = np.zeros((2 * 3 * 2 * 1 * 2 * 2, 2), np.int32)
     launch(device, where, (2, 1, 2), (3, 2, 2), r)
@@ -214,7 +259,7 @@ def test_printing_and_assertions(device: Any, capfd: pytest.CaptureFixture[str])
             sl.printf("{}: i = {}, a = {}\n", t, i, a[i])
             print("item", i)
         assert a[i] < 10, "too large"
-        sl.assert_(a[i] > -5, "a is {}", a[i])
+        sl.assert_(a[i] > -5, "a is {}", a[i])  # noqa: PT009
 
     traced = trace(says, {"a": ArrayType(sl.i32.dtype), "t": Constant("row")})
     text = str(traced.threads)

@@ -23,7 +23,8 @@ def kernel_of(body: str, more: str = "") -> Any:
     """A kernel(x, r, n) with this body, its source known to linecache as that of a file."""
     global _count  # noqa: PLW0603
     _count += 1
-    text = f"{more}\ndef probe(x: sl.Array[sl.f32], r: sl.Array[sl.f32], n: int):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"
+    indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+    text = f"{more}\ndef probe(x: sl.Array[sl.f32], r: sl.Array[sl.f32], n: int):\n{indented}\n"
     file = f"<probe {_count}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names: dict[str, Any] = {"sl": sl, "np": np}
@@ -140,23 +141,28 @@ def test_errors_in_helpers_point_into_the_helper() -> None:
 # --- every node of Python's grammar --------------------------------------------------------------------------------------------------
 
 ACCEPTED: dict[str, str] = {
-    "FunctionDef": "def f(v):\n    return v + 1\nr[0] = f(x[0])", "Return": "if n > 0:\n    return\nr[0] = 1", "Delete": "y = 1\ndel y\nr[0] = 1",
+    "FunctionDef": "def f(v):\n    return v + 1\nr[0] = f(x[0])", "Return": "if n > 0:\n    return\nr[0] = 1",
+    "Delete": "y = 1\ndel y\nr[0] = 1",
     "Assign": "a = b = x[0]\nr[0] = a + b", "AugAssign": "y = x[0]\ny += 1\nr[0] = y", "AnnAssign": "y: sl.f32 = 1\nz: int\nr[0] = y",
     "For": "for i in range(n):\n    r[i] = i", "While": "k = 0\nwhile k < n:\n    k += 1\nr[0] = k", "If": "if n > 0:\n    r[0] = 1",
     "Raise": "if 1 > 2:\n    raise ValueError\nr[0] = 1", "Assert": "assert n > 0, 'n'\nr[0] = 1", "Import": "import math\nr[0] = math.pi",
     "ImportFrom": "from math import pi\nr[0] = pi", "Global": "global TABLE\nr[0] = TABLE[0]",
-    "Nonlocal": "y = x[0]\ndef f():\n    nonlocal y\n    y = y + 1\nf()\nr[0] = y", "Expr": "sl.barrier()\nr[0] = 1", "Pass": "pass\nr[0] = 1",
+    "Nonlocal": "y = x[0]\ndef f():\n    nonlocal y\n    y = y + 1\nf()\nr[0] = y", "Expr": "sl.barrier()\nr[0] = 1",
+    "Pass": "pass\nr[0] = 1",
     "Break": "for i in range(n):\n    break\nr[0] = 1", "Continue": "for i in range(n):\n    continue\nr[0] = 1",
     "BoolOp": "r[0] = 1 if n > 0 and x[0] > 0 or n < 0 else 2", "NamedExpr": "r[0] = (y := x[0]) + y", "BinOp": "r[0] = x[0] * 2",
-    "UnaryOp": "r[0] = -x[0]", "Lambda": "r[0] = (lambda v: v + 1)(x[0])", "IfExp": "r[0] = 1 if n > 0 else 2", "Dict": "r[0] = {'a': x[0]}['a']",
+    "UnaryOp": "r[0] = -x[0]", "Lambda": "r[0] = (lambda v: v + 1)(x[0])", "IfExp": "r[0] = 1 if n > 0 else 2",
+    "Dict": "r[0] = {'a': x[0]}['a']",
     "Set": "r[0] = len({1, 2})", "ListComp": "r[0] = sum([x[i] for i in range(3)])", "SetComp": "r[0] = len({i % 2 for i in range(4)})",
-    "DictComp": "r[0] = {i: x[i] for i in range(3)}[1]", "GeneratorExp": "r[0] = sum(x[i] for i in range(3))", "Compare": "r[0] = 0 < n < 5",
+    "DictComp": "r[0] = {i: x[i] for i in range(3)}[1]", "GeneratorExp": "r[0] = sum(x[i] for i in range(3))",
+    "Compare": "r[0] = 0 < n < 5",
     "Call": "r[0] = sl.exp(x[0])", "FormattedValue": "r[0] = len(f'{3:>4}')", "JoinedStr": "r[0] = len(f'a{1}')", "Constant": "r[0] = 1.5",
     "Attribute": "r[0] = x.size", "Subscript": "r[0] = (x[1], 2)[0]", "Starred": "a, *b = [x[0], 1, 2]\nr[0] = a + sum([*b])",
     "Name": "y = x[0]\nr[0] = y", "List": "r[0] = [x[0]][0]", "Tuple": "r[0] = (x[0], 1)[1]", "Slice": "r[0] = sum([x[0], x[1], x[2]][1:])",
 }
 KNOWN_REFUSED: dict[str, str] = {
-    "AsyncFunctionDef": "async def f():\n    pass", "ClassDef": "class A:\n    pass", "With": "with x:\n    pass", "Try": "try:\n    pass\nfinally:\n    pass",
+    "AsyncFunctionDef": "async def f():\n    pass", "ClassDef": "class A:\n    pass", "With": "with x:\n    pass",
+    "Try": "try:\n    pass\nfinally:\n    pass",
     "TryStar": "try:\n    pass\nexcept* ValueError:\n    pass", "Match": "match n:\n    case _:\n        pass",
     "Yield": "r[0] = gen(x[0])", "YieldFrom": "r[0] = gen2(x[0])",
 }
@@ -192,7 +198,8 @@ def test_every_kind_of_node_is_done_or_refused(kind: str) -> None:
 @pytest.mark.parametrize(("signature", "message"), [
     ("x", "All kernel parameters must have type annotations"), ("x: str", "Unsupported type annotation"),
     ("x: sl.Array", "Unsupported type annotation"), ("x: 'sl.Array[nothing]'", "Unsupported type annotation"),
-    ("*x: sl.f32", "a fixed list of parameters"), ("**x: sl.f32", "a fixed list of parameters"), ("_x: sl.f32", "begin with an underscore")])
+    ("*x: sl.f32", "a fixed list of parameters"), ("**x: sl.f32", "a fixed list of parameters"),
+    ("_x: sl.f32", "begin with an underscore")])
 def test_parameters(signature: str, message: str) -> None:
     text = f"def probe({signature}):\n    pass\n"
     linecache.cache["<probe>"] = (len(text), None, text.splitlines(keepends=True), "<probe>")

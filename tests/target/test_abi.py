@@ -7,7 +7,7 @@ import pytest
 
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import GraphError
-from svod.ir.args import AtomicKind, ParamArg, SpecialKind, VarArg
+from svod.ir.args import AtomicKind, ParamArg, SpecialArg, SpecialKind, VarArg
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.target.abi import Metadata, Param, describe, root_param
@@ -209,7 +209,7 @@ def test_one_axis_has_one_extent(kind: SpecialKind) -> None:
 @pytest.mark.parametrize("axis", [-1, 3])
 def test_a_launch_has_three_axes(axis: int) -> None:
     with pytest.raises(GraphError, match=f"a local id has axis {axis}"):
-        using(UOp.special(LOCAL, axis, 8))
+        using(UOp(Op.SPECIAL, (UOp.const(8, dtypes.index),), SpecialArg(LOCAL, axis), dtypes.index))
 
 
 @pytest.mark.parametrize("other", [UOp.variable("n", 1, 65), UOp.variable("n", 0, 64), UOp.variable("n", 1, 64, dtypes.i32)])
@@ -241,7 +241,7 @@ def test_a_parameter_is_a_pointer() -> None:
 
 def test_slots_count_from_0() -> None:
     with pytest.raises(GraphError, match="parameter 'x' has slot -1"):
-        describe(UOp.sink(UOp.param(-1, dtypes.f32, name="x")[0].store(1.0)))
+        describe(UOp.sink(UOp(Op.PARAM, (), ParamArg(-1, "x"), OUT.dtype)[0].store(1.0)))
 
 
 def test_core_id_is_told_by_its_name() -> None:

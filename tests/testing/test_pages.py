@@ -41,6 +41,13 @@ def test_outputs_come_and_go_with_what_is_printed() -> None:
     assert blessed("```python\n1\n```\n```text\nold\n```\nb\n", Path("p.md")) == "```python\n1\n```\nb\n"
 
 
+def test_the_source_of_a_function_is_found_in_its_block(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    defined, shown = "import inspect\ndef f():\n    return 3\n", "print(inspect.getsource(f))\n"
+    path.write_text(f"It's text\n```python\n{defined}```\nmore (\n```python\n{shown}```\n```text\ndef f():\n    return 3\n```\n")
+    check(path, bless=False)
+
+
 def test_an_error_points_into_the_page() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         printed(Block("x = 1\nx / 0\n", "", 40), {}, Path("page.md"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from svod import lang
 from svod.codegen.math import BOUNDS
 from svod.codegen.pipeline import PIPELINE
 from svod.codegen.schedule import OptKind
@@ -43,6 +44,8 @@ def test_every_op_stage_opt_function_clause_and_rule_is_shown() -> None:
     assert set(EXAMPLES) == set(OptKind)
     listed = re.findall(r"^(?:\+ )?(\w+)$", PAGES["rules.md"](), flags=re.MULTILINE)
     assert listed[:len(SIMPLIFY.rules)] == [r.name for r in SIMPLIFY.rules]
+    names = re.findall(r"^\| `(\w+)", PAGES["builtins.md"](), flags=re.MULTILINE)
+    assert sorted(names) == sorted(lang.HOME)
     assert "safe_quotient" in listed[len(SIMPLIFY.rules):]
 
 

@@ -114,8 +114,8 @@ class Access:
         single = address.src[0].op is Op.DEFINE_REG and address.src[0].arg.size == 1
         done: dict[tuple[UOp | None, ...], UOp] = {}
         out = []
-        for (memory, at), gate, alt, mask in zip(self._places(address), self._gates(address), alts, self.body.mask, strict=True):
-            mask = None if single else mask
+        masks = [None] * self.body.copies if single else self.body.mask
+        for (memory, at), gate, alt, mask in zip(self._places(address), self._gates(address), alts, masks, strict=True):
             key = (memory, at, gate, alt, None if at.dtype.lanes == 1 and self.body.covered else mask)
             if key not in done:
                 done[key] = self._load(memory, at, gate, alt, mask)
@@ -131,7 +131,8 @@ class Access:
             return self._bind(memory, at, None if mask is None or self.body.covered else some([mask]), None)
         m = both(gate, mask, width)
         scalar = gate.dtype.lanes == 1 and alt is not None and alt.dtype.lanes == 1
-        value = self._bind(memory, at, m if m is not None and m.dtype.lanes == 1 else some([gate if m is None else m]), alt if scalar else None)
+        taken = m if m is not None and m.dtype.lanes == 1 else some([gate if m is None else m])
+        value = self._bind(memory, at, taken, alt if scalar else None)
         if scalar:
             return value
         other = alt if alt is not None else UOp.const(0, value.dtype)
@@ -188,23 +189,31 @@ class Access:
             out.append(self._one_by_one(atomic, memory, at, both(gate, self.body.mask[j], self.body.width), [o[j] for o in operands]))
         return out
 
-    def unused_atomic(self, atomic: UOp) -> bool:
-        """An ATOMIC whose old values nobody wants, with one address for all lanes: their values are combined first. False if it is not so."""
+    def combined_atomic(self, atomic: UOp) -> bool:
+        """An ATOMIC whose old values nobody wants, at one address for all lanes: their values are combined first. False if it is not so."""
         address, kind = atomic.src[0], atomic.arg
         places, gates = self._places(address), self._gates(address)
         if kind not in REDUCING or any(at.dtype.lanes > 1 or m.op is Op.DEFINE_REG for m, at in places):
             return False
-        op, width = REDUCING[kind], self.body.width
-        for (memory, at), gate, value, mask in zip(places, gates, self.body.value(atomic.src[1]), self.body.mask, strict=True):
-            m = both(gate, mask, width)
-            neutral = splat(neutral_of(op, value.dtype.scalar), width)
-            wide = splat(value, width)
-            kept = wide if m is None else splat(m, width).where(wide, neutral)
-            total = rewrite(UOp(Op.LANES, (kept,), op, value.dtype.scalar), SIMPLIFY)
-            opened = m is not None and self.out.branch(some([m]))
-            self.out.do(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory, at)), total), kind))
-            self.out.end_branch(opened)
+        together: dict[tuple[UOp, UOp], list[tuple[UOp, Mask]]] = {}
+        for place, gate, value, mask in zip(places, gates, self.body.value(atomic.src[1]), self.body.mask, strict=True):
+            together.setdefault(place, []).append((value, both(gate, mask, self.body.width)))
+        for (memory, at), parts in together.items():
+            self._combined(memory, at, parts, kind)
         return True
+
+    def _combined(self, memory: UOp, at: UOp, parts: list[tuple[UOp, Mask]], kind: AtomicKind) -> None:
+        op, width = REDUCING[kind], self.body.width
+        kept = [v if m is None else splat(m, width).where(v, splat(neutral_of(op, v.dtype.scalar), width))
+                for v, m in ((splat(v, width), m) for v, m in parts)]
+        joined = kept[0]
+        for k in kept[1:]:
+            joined = UOp(op, (joined, k))
+        total = joined if width == 1 else UOp(Op.LANES, (joined,), op, joined.dtype.scalar)
+        masks = [m for _, m in parts if m is not None]
+        opened = len(masks) == len(parts) and self.out.branch(some(masks))
+        self.out.do(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory, at)), rewrite(total, SIMPLIFY)), kind))
+        self.out.end_branch(opened)
 
     def _one_by_one(self, atomic: UOp, memory: UOp, at: UOp, mask: Mask, operands: list[UOp]) -> UOp:
         """Each lane that takes part does its atomic, the lowest first."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from svod.codegen.simt.access import Access
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, some, splat, widen
-from svod.codegen.simt.shape import jumps_out
+from svod.codegen.simt.shape import JUMPS, jumps_out
 from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import dtypes
 from svod.errors import UnsupportedError
@@ -29,11 +29,12 @@ CHEAP = 40
 
 @dataclass
 class _Loop:
-    """An open loop: for each copy the memory that says which work items have left it, and which skip the rest of this iteration."""
+    """An open loop: for each copy the memory that says which work items are in it (nothing where none leaves before the others), and
+    which skip the rest of this iteration.
+    """
 
-    left: list[UOp]
+    active: list[UOp]
     skip: list[UOp]
-    entry: list[Mask]
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,13 @@ class Body:
         """The statements of a BLOCK; `loop`: it is the body of the innermost loop."""
         opened: list[bool] = []
         for s in block.src:
-            if loop and (arm := self._exit(s)):
-                cond, rest = arm
-                self.out.leave(cond)
-                self.block(rest, loop=True)
-            else:
-                self.statement(s)
+            if loop and (arm := exit_arm(s)):
+                self._leave(*arm)
+                continue
+            self.statement(s)
             if self.dead:
                 break
-            if (jumps := jumps_out(s)) and not (loop and self._exit(s)):
+            if jumps := jumps_out(s):
                 self.mask = self._remaining(jumps)
                 self.covered = len(set(self.mask)) == 1
                 if loop and jumps & {Op.BREAK, Op.RETURN}:
@@ -119,15 +118,14 @@ class Body:
         for o in reversed(opened):
             self.out.end_branch(o)
 
-    def _exit(self, s: UOp) -> tuple[UOp, UOp] | None:
-        """For a branch that breaks for all or for none: the condition to break, and the arm that goes on."""
-        if s.op is not Op.BRANCH or not self.facts.uniform(s.src[0]):
-            return None
-        cond = self.scalar(self.value(s.src[0]))
-        for arm, other in ((1, 2), (2, 1)):
-            if cond is not None and [x.op for x in s.src[arm].src] == [Op.BREAK] and not jumps_out(s.src[other]):
-                return (cond if arm == 1 else _not(cond)), s.src[other]
-        return None
+    def _leave(self, cond: UOp, rest: UOp) -> None:
+        """Work items for which `cond` holds leave the loop; the others do `rest`."""
+        going = [_not(c) for c in self.value(cond)]
+        if (one := self.scalar(going)) is not None and self.facts.uniform(cond):
+            self.out.leave(_not(one))
+        else:
+            self._go_on(going)
+        self.block(rest)
 
     def statement(self, s: UOp) -> None:
         """One statement for all copies."""
@@ -140,6 +138,8 @@ class Body:
         value, expr = s.src
         if expr.op is Op.LOAD:
             self.values[value] = self.access.load(expr)
+        elif expr.op is Op.ATOMIC and value not in self.facts.used and self.access.combined_atomic(expr):
+            pass
         elif expr.op is Op.ATOMIC:
             self.values[value] = self.access.atomic(expr)
         elif expr.op is Op.SUBGROUP:
@@ -182,18 +182,32 @@ class Body:
 
     # ---- jumps --------------------------------------------------------------------------------------------------
     def jump(self, s: UOp) -> None:
-        cells = self.gone if s.op is Op.RETURN else self.loops[-1].left if s.op is Op.BREAK else self.loops[-1].skip
+        if s.op is Op.BREAK:
+            self._take_out(self.loops[-1].active)
+        elif s.op is Op.CONTINUE:
+            self._put_in(self.loops[-1].skip)
+        else:
+            self._put_in(self.gone)
+            for loop in self.loops:
+                self._take_out(loop.active)
+        self.dead = True
+
+    def _put_in(self, cells: list[UOp]) -> None:
         for cell, m in zip(cells, self.mask, strict=True):
             self.access.write(cell, TRUE if m is None else self.access.read(cell) | splat(m, self.width), None)
-        self.dead = True
+
+    def _take_out(self, cells: list[UOp]) -> None:
+        for cell, m in zip(cells, self.mask, strict=True):
+            self.access.write(cell, FALSE if m is None else self.access.read(cell) & splat(_not(m), self.width), None)
 
     def _remaining(self, jumps: frozenset[Op]) -> list[Mask]:
         """The mask without the work items that have jumped away in one of these ways."""
-        cells = [c for op, c in ((Op.RETURN, self.gone), *self._loop_cells()) if op in jumps]
-        return self._without(self.mask, cells)
-
-    def _loop_cells(self) -> list[tuple[Op, list[UOp]]]:
-        return [(Op.BREAK, self.loops[-1].left), (Op.CONTINUE, self.loops[-1].skip)] if self.loops else []
+        out = self.mask
+        if self.loops and jumps & {Op.BREAK, Op.RETURN}:
+            out = [both(m, self.access.read(c), self.width) for m, c in zip(out, self.loops[-1].active, strict=True)]
+        elif Op.RETURN in jumps:
+            out = self._without(out, [self.gone])
+        return self._without(out, [self.loops[-1].skip]) if Op.CONTINUE in jumps else out
 
     def _without(self, mask: list[Mask], cells: list[list[UOp]]) -> list[Mask]:
         out = list(mask)
@@ -204,15 +218,16 @@ class Body:
     def _in_loop(self, jumps: frozenset[Op]) -> list[Mask]:
         """Who is still in the innermost loop, also those that skip the rest of this iteration."""
         loop = self.loops[-1]
-        if Op.CONTINUE not in jumps and not loop.skip:
-            return self.mask
-        return self._without(loop.entry, [c for c in (loop.left, self.gone) if c])
+        return [self.access.read(c) for c in loop.active] if loop.skip else self.mask
 
     def flags(self) -> list[UOp]:
         """A bool for each work item, false, in memory."""
+        return self._cells([FALSE] * self.copies)
+
+    def _cells(self, start: list[UOp] | list[Mask]) -> list[UOp]:
         cells = [self.access.cell(dtypes.bool) for _ in range(self.copies)]
-        for c in cells:
-            self.access.write(c, FALSE, None)
+        for c, m in zip(cells, start, strict=True):
+            self.access.write(c, TRUE if m is None else m, None)
         return cells
 
     # ---- loops --------------------------------------------------------------------------------------------------
@@ -243,30 +258,39 @@ class Body:
         return frozenset().union(*(jumps_out(x) for x in body.src))
 
     def _counted(self, s: UOp) -> None:
-        """A FOR whose bounds differ, or that is left early: the counter is a variable of each work item, or of all."""
+        """A FOR whose bounds differ, or that is left early. With one step for all, the distance gone is the same for all too."""
         value, *bounds, body = s.src
         start, stop, step = (self.value(b) for b in bounds)
         apart = any(self.scalar(b) is None for b in (start, stop, step))
-        if apart:
+        base = start
+        if self.scalar(step) is not None:
+            start = [UOp.const(0, value.dtype)] * self.copies
+        if self.scalar(step) is None:
             cells = [self.access.cell(value.dtype) for _ in range(self.copies)]
         else:
             cells = [self.access.cell(value.dtype, lanes=1)] * self.copies
         for c, v in dict(zip(cells, start, strict=True)).items():
             self.access.write(c, v, None)
+        gone: dict[UOp, UOp] = {}
 
         def head() -> None:
             read = {c: self.access.read(c) for c in dict.fromkeys(cells)}
-            self.values[value] = [read[c] for c in cells]
+            gone.update(read)
+            self.values[value] = [read[c] if start is base else self._plus(b, read[c]) for c, b in zip(cells, base, strict=True)]
 
         def tail() -> None:
-            for c, v, by in dict(zip(cells, zip(cells, self.values[value], step, strict=True), strict=True)).values():
-                self.access.write(c, v + by if v.dtype is by.dtype else splat(v, self.width) + splat(by, self.width), None)
+            for c, by in dict(zip(cells, step, strict=True)).items():
+                self.access.write(c, self._plus(gone[c], by), None)
 
         def going() -> list[UOp]:
             parts = zip(self.values[value], stop, step, strict=True)
             return [rewrite(_before(*_level(p, self.width)), SIMPLIFY) for p in parts]
 
         self._loop(body, _Counter(head, going, tail, apart))
+
+    def _plus(self, a: UOp, b: UOp) -> UOp:
+        x, y = _level((a, b), self.width)
+        return rewrite(x + y, SIMPLIFY)
 
     def loop(self, s: UOp) -> None:
         self._loop(s.src[0])
@@ -275,45 +299,54 @@ class Body:
         """Runs `body` until nobody is in the loop."""
         jumps = self._jumps_in(body)
         entry, covered = self.mask, self.covered
-        leaves = (counter is not None and counter.apart) or (Op.BREAK in jumps and not all(self._exit_only(x) for x in body.src))
-        self.loops.append(_Loop(self.flags() if leaves else [], self.flags() if Op.CONTINUE in jumps else [], entry))
+        apart = (counter is not None and counter.apart) or Op.RETURN in jumps or not all(self._leaves_together(x) for x in body.src)
+        self.loops.append(_Loop(self._cells(entry) if apart else [], self._cells([FALSE] * self.copies) if Op.CONTINUE in jumps else []))
         self.out.loop()
-        gone = [c for c in (self.loops[-1].left, self.gone if Op.RETURN in jumps else []) if c]
-        self.mask = self._without(entry, gone)
-        self.covered = covered and not gone
+        if apart:
+            self.mask = [self.access.read(c) for c in self.loops[-1].active]
+            self.covered = self.copies == 1
         if counter is not None:
             counter.head()
             self._go_on(counter.going())
         for c in self.loops[-1].skip:
             self.access.write(c, FALSE, None)
         self.block(body, loop=True)
-        if self.dead and jumps:
-            rest = self._without(entry, [c for c in (self.loops[-1].left, self.gone) if c])
-            self.out.leave(_not(some([m for m in rest if m is not None])) if any(m is not None for m in rest) else FALSE)
+        if self.dead and apart:
+            self.out.leave(_not(some([self.access.read(c) for c in self.loops[-1].active])))
         if counter is not None:
             counter.tail()
         self.out.end_loop()
         self.loops.pop()
         self.mask, self.covered, self.dead = entry, covered, False
 
-    def _exit_only(self, s: UOp) -> bool:
-        return Op.BREAK not in jumps_out(s) or self._uniform_exit(s)
-
-    def _uniform_exit(self, s: UOp) -> bool:
-        """As `_exit`, told before the loop is open: by the analysis alone."""
-        return s.op is Op.BRANCH and self.facts.uniform(s.src[0]) and any(
-            [x.op for x in s.src[a].src] == [Op.BREAK] and not jumps_out(s.src[b]) for a, b in ((1, 2), (2, 1)))
+    def _leaves_together(self, s: UOp) -> bool:
+        """Whether statement `s` of a loop takes all work items out of it, or none."""
+        return Op.BREAK not in jumps_out(s) or ((arm := exit_arm(s)) is not None and self.facts.uniform(arm[0]))
 
     def _go_on(self, going: list[UOp]) -> None:
         if (one := self.scalar(going)) is not None:
             self.out.leave(_not(one))
             return
-        for cell, m, go in zip(self.loops[-1].left, self.mask, going, strict=True):
-            ends = both(m, _not(go), self.width)
-            self.access.write(cell, self.access.read(cell) | splat(ends if ends is not None else _not(go), self.width), None)
+        loop = self.loops[-1]
+        if loop.skip:
+            saved, self.mask = self.mask, [both(m, _not(go), self.width) for m, go in zip(self.mask, going, strict=True)]
+            self._take_out(loop.active)
+            self.mask = saved
         self.mask = [both(m, go, self.width) for m, go in zip(self.mask, going, strict=True)]
+        if not loop.skip:
+            for cell, m in zip(loop.active, self.mask, strict=True):
+                self.access.write(cell, TRUE if m is None else m, None)
         self.covered = len(set(self.mask)) == 1
-        self.out.leave(_not(some([m for m in self.mask if m is not None])))
+        self.out.leave(_not(some([m for m in self._in_loop(frozenset()) if m is not None])))
+
+
+def exit_arm(s: UOp) -> tuple[UOp, UOp] | None:
+    """For a branch whose one arm does nothing but leave the loop: the condition to leave, and the arm that goes on."""
+    if s.op is Op.BRANCH:
+        for arm, other in ((1, 2), (2, 1)):
+            if [x.op for x in s.src[arm].src] == [Op.BREAK] and not jumps_out(s.src[other]):
+                return (s.src[0] if arm == 1 else _not(s.src[0])), s.src[other]
+    return None
 
 
 def _not(u: UOp) -> UOp:
@@ -342,6 +375,8 @@ def _before(value: UOp, stop: UOp, step: UOp) -> UOp:
 def _is_cheap(arm: UOp) -> bool:
     """Whether the arm only sets variables from what is known, by little arithmetic."""
     nodes: set[UOp] = set()
+    if len(arm.src) == 1 and arm.src[0].op in JUMPS:
+        return True
     for s in arm.src:
         memory = s.src[0].src[0] if s.op is Op.STORE else s.src[1].src[0].src[0] if s.op is Op.LET and s.src[1].op is Op.LOAD else None
         if memory is None or memory.op is not Op.DEFINE_REG or memory.arg.size != 1:

@@ -51,10 +51,18 @@ def neutral_of(op: Op, dtype: DType) -> UOp:
     return identity(op, UOp.const(0, dtype))
 
 
-def _lanes(width: int, across: int, source: list[int]) -> tuple[list[int], list[bool]]:
-    """For each lane the lane it reads (its own where the partner is outside), and whether it has a partner."""
-    inside = [lane // across == s // across and 0 <= s < width for lane, s in enumerate(source)]
-    return [s if ok else lane for lane, (s, ok) in enumerate(zip(source, inside, strict=True))], inside
+def _source(kind: SubgroupKind, lane: int, amount: int, across: int) -> int:
+    """The lane of its subgroup that `lane` reads from; it may be outside."""
+    if kind is SubgroupKind.SHUFFLE:
+        return amount % across
+    if kind is SubgroupKind.XOR:
+        return lane ^ amount
+    return lane - amount if kind is SubgroupKind.UP else lane + amount
+
+
+def _own_outside(width: int, across: int, source: list[int]) -> list[int]:
+    """The lanes to read, with a lane's own where its partner is outside its subgroup."""
+    return [s if lane // across == s // across and 0 <= s < width else lane for lane, s in enumerate(source)]
 
 
 def permuted(value: UOp, source: list[int]) -> UOp:
@@ -66,11 +74,9 @@ def _shuffle(access: Access, kind: SubgroupKind, across: int, value: UOp, by: UO
     width = value.dtype.lanes
     amount = constant(by) if by.dtype.lanes == 1 else None
     if amount is not None:
-        picks = {SubgroupKind.SHUFFLE: lambda lane: lane // across * across + amount % across, SubgroupKind.UP: lambda lane: lane - amount,
-                 SubgroupKind.DOWN: lambda lane: lane + amount, SubgroupKind.XOR: lambda lane: lane // across * across + (lane % across ^ amount)}
-        source, _ = _lanes(width, across, [picks[kind](lane) for lane in range(width)])
-        got = permuted(value, source)
-        return got if taking is None else rewrite(permuted(taking, source).where(got, value), SIMPLIFY)
+        source = [_source(kind, lane % across, amount, across) + lane // across * across for lane in range(width)]
+        got = permuted(value, _own_outside(width, across, source))
+        return got if taking is None else rewrite(permuted(taking, _own_outside(width, across, source)).where(got, value), SIMPLIFY)
     return _dynamic(access, kind, across, value, splat(by, width), taking)
 
 
@@ -81,8 +87,10 @@ def _dynamic(access: Access, kind: SubgroupKind, across: int, value: UOp, by: UO
     size = splat(index(across), width)
     own = UOp(Op.FLOORMOD, (lane, size))
     base, d = lane - own, by.cast(dtypes.index.vec(width))
-    target = {SubgroupKind.SHUFFLE: lambda: UOp(Op.FLOORMOD, (d, size)), SubgroupKind.UP: lambda: own - d, SubgroupKind.DOWN: lambda: own + d,
-              SubgroupKind.XOR: lambda: own ^ d}[kind]()
+    if kind is SubgroupKind.SHUFFLE:
+        target = UOp(Op.FLOORMOD, (d, size))
+    else:
+        target = own - d if kind is SubgroupKind.UP else own + d if kind is SubgroupKind.DOWN else own ^ d
     zero = splat(index(0), width)
     inside = UOp(Op.CMPLE, (zero, target)) & (target < size)
     source = rewrite(inside.where(base + target, lane), SIMPLIFY)

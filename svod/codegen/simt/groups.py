@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from svod.codegen.simt.body import Body
+from svod.codegen.simt.body import Body, exit_arm
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import Shape, ramp, some
 from svod.codegen.simt.shape import has_barrier
@@ -51,9 +51,9 @@ class Group(Body):
             elif has_barrier(s):
                 pending = self._flush(pending, block.src[k:])
                 self._control(s)
-            elif loop and (arm := self._exit(s)):
+            elif loop and (arm := exit_arm(s)) and self.facts.uniform(arm[0]):
                 pending = self._flush(pending, block.src[k:])
-                self.out.leave(arm[0])
+                self.out.leave(self.value(arm[0])[0])
                 self.block(UOp(Op.BLOCK, (*arm[1].src, *rest)))
                 break
             elif self._is_uniform(s):
@@ -88,7 +88,8 @@ class Group(Body):
             kept = [s.src[0] for s in statements if s.op is Op.LET and s.src[0] in later and s.src[0] in self.facts.varying]
             given = [v for v in self.arrays if v.op is Op.VALUE and v in set(region.toposort())]
             cells = self._cells_of(region)
-            shared = {m: (self.access.cell(_base(m), lanes=1), self.access.cells_of(m)[0]) for m in _written(region) if m not in self.facts.varying}
+            common = [m for m in _written(region) if m not in self.facts.varying]
+            shared = {m: (self.access.cell(_base(m), lanes=1), self.access.cells_of(m)[0]) for m in common}
             self._each_vector(region, lambda part, at: self._region(part, at, region, (kept, given, cells), shared))
             for after, top in shared.values():
                 self.access.write(top, self.access.read(after), None)
@@ -174,8 +175,9 @@ class Group(Body):
         size, width = memory.arg.size, self.width
         array = self._array_of(memory, _base(memory), size)
         for i, cell in zip(at, part.cells[memory], strict=True):
+            first = i.src[0] if i.op is Op.RAMP else i
             for k in range(size):
-                there = i if size == 1 else rewrite(ramp(i.src[0] * size + k * width, width), SIMPLIFY)
+                there = i if size == 1 else rewrite(ramp(first * size + k * width, width), SIMPLIFY)
                 here = ramp(index(k * width), width)
                 if load:
                     self.access.keep(cell, here, self._get(array, there))

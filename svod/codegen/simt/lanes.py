@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svod.codegen.simt.emit import index
-from svod.dtype import dtypes
+from svod.dtype import DType, dtypes
 from svod.ir.args import SpecialKind
 from svod.ir.ops import OPS, Op
 from svod.ir.rewrite import rewrite
@@ -77,8 +77,30 @@ def widen(expr: UOp, leaf: Leaf, width: int, memo: dict[UOp, UOp]) -> UOp:
         if lanes > 1:
             src = [splat(s, width) for s in src]
         dtype = u.dtype.vec(lanes) if OPS[u.op].result is None else None
-        memo[u] = u if tuple(src) == u.src else rewrite(UOp(u.op, tuple(src), u.arg, dtype), SIMPLIFY)
+        memo[u] = u if tuple(src) == u.src else _same_bits(rewrite(UOp(u.op, tuple(src), u.arg, dtype), SIMPLIFY))
     return memo[expr]
+
+
+def _same_bits(u: UOp) -> UOp:
+    """Sums of ramps of 64-bit integers, and casts between those and the ideal ones, as ramps: both are 64 bits here, and wrap alike."""
+    if u.dtype.scalar not in _WIDE or not all(s.op in _EVEN and s.dtype.scalar in _WIDE for s in u.src):
+        return u
+    if u.op is Op.CAST:
+        return _recast(u.src[0], u.dtype)
+    if u.op in (Op.ADD, Op.SUB, Op.MUL) and u.dtype.scalar is dtypes.i64:
+        ideal = dtypes.index.vec(u.dtype.lanes)
+        sum_ = rewrite(UOp(u.op, tuple(_recast(s, ideal) for s in u.src)), SIMPLIFY)
+        return _recast(sum_, u.dtype) if sum_.op in _EVEN else u
+    return u
+
+
+_WIDE = (dtypes.index, dtypes.i64)
+_EVEN = (Op.RAMP, Op.BROADCAST)
+
+
+def _recast(u: UOp, dtype: DType) -> UOp:
+    """A ramp or broadcast of the other kind of 64-bit integers."""
+    return UOp(u.op, tuple(rewrite(s.cast(dtype.scalar), SIMPLIFY) for s in u.src), None, dtype)
 
 
 def group_ids(group: UOp, grid: tuple[UOp, UOp, UOp]) -> tuple[UOp, UOp, UOp]:

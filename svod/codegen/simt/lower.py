@@ -11,13 +11,16 @@ from svod.codegen.apply import core_id
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.simt.body import Body
+from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index
 from svod.codegen.simt.groups import Group
 from svod.codegen.simt.lanes import Shape, group_ids
 from svod.codegen.simt.shape import has_barrier, prepared
 from svod.codegen.simt.uniform import Uniformity
+from svod.codegen.simt.values import with_values
 from svod.config import Config
 from svod.dtype import dtypes
+from svod.ir.args import ThreadsInfo
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
@@ -34,6 +37,8 @@ GUESSED_TRIPS = 16
 """Iterations a loop of unknown length is taken to have."""
 OPERATIONS_PER_NS = 24
 """Operations of single work items that a core does in a ns, taken from kernels of arithmetic; memory-bound ones do a third of that."""
+WHOLE = 1600
+"""Nodes of a kernel times vectors of a group up to which it runs in lockstep as a whole."""
 SMALL = 600
 """Nodes of a kernel times vectors in lockstep: more is not worth its compile time."""
 
@@ -42,8 +47,9 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
     """The LINEAR program of a THREADS. UnsupportedError for what the target cannot do, by name."""
     info = threads.arg
     simple = rewrite(rewrite(rewrite(threads, SIMPLIFY), math_rules(target)), SIMPLIFY)
-    body = prepared(simple.src[0])
+    body = with_values(prepared(simple.src[0]))
     shape = Shape(info.block, _width(body, info, target))
+    body = with_values(with_counters(body, Uniformity(body)))
     facts = Uniformity(body)
     rules = rules_for(target)
     fused = target.fma and config.contract != "off"
@@ -56,7 +62,7 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
     group = out.range(core * share, (core * share + share).minimum(total))
     places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
 
-    if has_barrier(body) and shape.vectors > LOCKSTEP:
+    if has_barrier(body) and (shape.vectors > LOCKSTEP or shape.vectors * len(body.toposort()) > WHOLE):
         Group(out, shape, facts, places, lambda: next(ids)).run(body, _together)
     else:
         _lockstep(Body(out, shape, facts, places, lambda: next(ids)), body)
@@ -97,13 +103,13 @@ def _together(body: UOp, vectors: int) -> int:
     return max(k for k in range(1, min(TOGETHER, vectors) + 1) if vectors % k == 0 and (k == 1 or k * size <= SMALL))
 
 
-def _width(body: UOp, info: object, target: Target) -> int:
+def _width(body: UOp, info: ThreadsInfo, target: Target) -> int:
     """Lanes of a vector: those of a register for 32-bit values (64-bit ones where the kernel has them), or a subgroup."""
     exchanges = {u.arg.width for u in body.find(Op.SUBGROUP)}
     if exchanges:
-        return max(exchanges)
+        return int(max(exchanges))
     wide = any(u.dtype.scalar is dtypes.f64 for u in body.toposort())
-    items = info.block[0] * info.block[1] * info.block[2]  # type: ignore[attr-defined]
+    items = info.block[0] * info.block[1] * info.block[2]
     width = target.lanes(dtypes.f64 if wide else dtypes.f32)
     while width > 1 and width // 2 >= items:
         width //= 2

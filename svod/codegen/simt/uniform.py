@@ -4,6 +4,9 @@ Owns: that analysis. Must not know vectors. Invariant: what it calls uniform is 
 """
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 from svod.codegen.simt.shape import jumps_out
 from svod.ir.args import SpecialKind
 from svod.ir.ops import Op
@@ -17,6 +20,12 @@ class Uniformity:
         self.varying: set[UOp] = set()
         self.returns = Op.RETURN in jumps_out(body)
         """Some work items may be gone, so what is read where is not the same for all: an address may be right for none of them."""
+        self.used = {s for u in body.toposort() if u.op is not Op.LET for s in u.src if s.op is Op.VALUE}
+        self.used |= {u.src[1] for u in body.find(Op.LET) if u.src[1].op is Op.VALUE}
+        """VALUEs that something reads."""
+        self.inside: list[frozenset[UOp]] = []
+        self.reads: dict[UOp, Counter[UOp]] = {}
+        self.all_reads = Counter(u.src[0].src[0] for u in _statements(body) if u.op is Op.LOAD)
         size = -1
         while size != len(self.varying):
             size = len(self.varying)
@@ -29,7 +38,7 @@ class Uniformity:
     def _block(self, block: UOp, divergent: bool) -> None:
         for s in block.src:
             self._statement(s, divergent)
-            if s.op is Op.BRANCH and not divergent and jumps_out(s) - {Op.RETURN} and not self.uniform(s.src[0]):
+            if Op.CONTINUE in jumps_out(s) and self._leaves_apart(UOp(Op.BLOCK, (s,)), divergent=False):
                 divergent = True
 
     def _statement(self, s: UOp, divergent: bool) -> None:
@@ -41,7 +50,8 @@ class Uniformity:
         elif s.op is Op.STORE:
             index, value = s.src
             memory = index.src[0]
-            if memory.op is Op.DEFINE_REG and (divergent or not self.uniform(s)):
+            left = any(memory not in cells for cells in self.inside)
+            if memory.op is Op.DEFINE_REG and (divergent or left or not self.uniform(s)):
                 self.varying.add(memory)
         elif s.op is Op.BRANCH:
             inner = divergent or not self.uniform(s.src[0])
@@ -55,7 +65,19 @@ class Uniformity:
         if s.op is Op.FOR and not all(self.uniform(b) for b in s.src[1:4]):
             self.varying.add(s.src[0])
             inner = True
-        self._block(s.src[-1], inner or self._leaves_apart(s.src[-1], divergent=False))
+        if not inner and self._leaves_apart(s.src[-1], divergent=False):
+            self.inside.append(self._only_read_in(s))
+            self._block(s.src[-1], divergent=False)
+            self.inside.pop()
+        else:
+            self._block(s.src[-1], inner)
+
+    def _only_read_in(self, loop: UOp) -> frozenset[UOp]:
+        """Variables that nothing outside of `loop` reads: for them it does not matter who has left it already."""
+        if loop not in self.reads:
+            self.reads[loop] = Counter(u.src[0].src[0] for u in _statements(loop) if u.op is Op.LOAD)
+        here = self.reads[loop]
+        return frozenset(m for m, n in here.items() if n == self.all_reads[m])
 
     def _leaves_apart(self, block: UOp, divergent: bool) -> bool:
         """Whether some work items may leave or continue the loop of `block` where others do not."""
@@ -67,3 +89,12 @@ class Uniformity:
                 if self._leaves_apart(s.src[1], inner) or self._leaves_apart(s.src[2], inner):
                     return True
         return False
+
+
+def _statements(s: UOp) -> Iterator[UOp]:
+    """The expressions that the LETs in `s` bind, each as often as it stands there."""
+    for x in s.src:
+        if x.op is Op.LET:
+            yield x.src[1]
+        elif x.op in (Op.BLOCK, Op.BRANCH, Op.FOR, Op.LOOP):
+            yield from _statements(x)

@@ -26,6 +26,7 @@ class Body:
     def __init__(self, leaf: dict[UOp, str], declarations: set[str], instructions: list[UOp]) -> None:
         self.leaf, self.declarations = leaf, declarations
         self.used = {s for u in instructions for s in _operands(u)}
+        self.flags = _flags(instructions)
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.names: dict[UOp, str] = {}
@@ -81,7 +82,9 @@ class Body:
         if base.itemsize * u.arg.size > STACK_BYTES:
             raise UnsupportedError(f"{u.arg.size} x {base} of REG memory do not fit a stack ({STACK_BYTES} B are given)", at=u.arg.name,
                                    hint="use AddrSpace.LOCAL")
-        t = memory_type(base.vec(u.arg.size)) if u.arg.size in (2, 4, 8, 16, 32, 64) else f"[{u.arg.size} x {memory_type(base)}]"
+        size = u.arg.size
+        held = value_type if u in self.flags else memory_type
+        t = held(base.vec(size)) if u in self.flags or size in (2, 4, 8, 16, 32, 64) else f"[{size} x {memory_type(base)}]"
         self.allocas.append(f"  {name} = alloca {t}, align 64")
         return name
 
@@ -254,6 +257,9 @@ class Body:
 
     def load(self, u: UOp) -> None:
         index = u.src[0]
+        if _root(index) in self.flags:
+            self.names[u] = self.let(f"load {value_type(u.dtype)}, ptr {self.name(index.src[0])}")
+            return
         i, gate = index.src[1], index.src[2] if len(index.src) == 3 else None
         t = memory_type(u.dtype)
         size = u.dtype.scalar.itemsize
@@ -318,6 +324,9 @@ class Body:
 
     def store(self, u: UOp) -> None:
         index, value = u.src
+        if _root(index) in self.flags:
+            self.do(f"store {self.typed(value)}, ptr {self.name(index.src[0])}")
+            return
         i, gate = index.src[1], index.src[2] if len(index.src) == 3 else None
         t, v, size = memory_type(value.dtype), self.stored(value), value.dtype.scalar.itemsize
         n = i.dtype.lanes
@@ -377,6 +386,29 @@ class Body:
         pair = self.let(f"cmpxchg ptr {self.address(index)}, {bits} {old}, {bits} {value} {order}")
         found = self.let(f"extractvalue {{ {bits}, i1 }} {pair}, 0")
         self.names[u] = found if t == bits else self.let(f"bitcast {bits} {found} to {t}")
+
+
+def _root(index: UOp) -> UOp:
+    """The memory that an INDEX points into."""
+    u = index.src[0]
+    while u.op is Op.AFTER:
+        u = u.src[0]
+    return u
+
+
+def _flags(instructions: list[UOp]) -> set[UOp]:
+    """REG memories of bools that are always read and written whole: they can be held as bits, in mask registers."""
+    found: dict[UOp, bool] = {}
+    for u in instructions:
+        if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC):
+            continue
+        m = _root(u.src[0])
+        if m.op is Op.DEFINE_REG and isinstance(m.dtype, PtrDType) and m.dtype.base.is_bool:
+            i = u.src[0].src[1]
+            base = i.src[0] if i.op is Op.RAMP else i
+            whole = (i.op is Op.CONST or _step(i) == 1) and base.op is Op.CONST and base.arg.value == 0 and i.dtype.lanes == m.arg.size
+            found[m] = found.get(m, True) and whole and len(u.src[0].src) == 2
+    return {m for m, whole in found.items() if whole}
 
 
 def _is_lane_mask(u: UOp) -> bool:

@@ -31,17 +31,30 @@ class Rendered:
     private_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the functions of all phases share: the signature, what the leaves are called and where memories lie (byte offsets)."""
+
+    linear: UOp
+    meta: Metadata
+    apart: bool
+    shared: dict[UOp, int]
+    private: dict[UOp, int]
+
+
 def render_module(
     linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None, *, apart: bool = True
 ) -> Rendered:
     """The LLVM text of `linear`. With `reach`, also a function of those expressions.
 
-    `apart`: written buffers do not overlap others, but for those the kernel was proved to allow. UnsupportedError for ops without a form."""
+    `apart`: written buffers do not overlap others, but for those the kernel was proved to allow.
+    UnsupportedError for ops without a form."""
     phases = _phases(linear)
     shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
     private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
     declarations: set[str] = set()
-    functions = [_function(f"{name}.{i}", p, linear, meta, (shared, private), declarations, apart) for i, p in enumerate(phases)]
+    frame = _Frame(linear, meta, apart, shared, private)
+    functions = [_function(f"{name}.{i}", p, frame, declarations) for i, p in enumerate(phases)]
     parts = [
         f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
         *functions,
@@ -85,32 +98,37 @@ def _llvm_name(prefix: str, p: Param) -> str:
     return f"%{prefix}.{p.name}"
 
 
-def _signature(meta: Metadata, apart: bool) -> list[str]:
+def _signature(frame: _Frame) -> list[str]:
     args = []
-    for p in meta.params:
+    for p in frame.meta.params:
         if p.is_buffer:
-            args.append(f"ptr {'noalias ' if apart else ''}{'' if p.writes else 'readonly '}{_llvm_name('b', p)}")
+            args.append(f"ptr {'noalias ' if frame.apart else ''}{'' if p.writes else 'readonly '}{_llvm_name('b', p)}")
         else:
             args.append(f"{value_type(p.dtype)} {_llvm_name('s', p)}")
     return [*args, "i64 %core", "ptr noalias %shared", "ptr noalias %private"]
 
 
-def _function(
-    name: str, instructions: list[UOp], linear: UOp, meta: Metadata, layout: tuple[dict[UOp, int], dict[UOp, int]], declarations: set[str], apart: bool
-) -> str:
+def _leaves(frame: _Frame) -> dict[UOp, str]:
+    """What the function's parameters are called."""
     leaf: dict[UOp, str] = {}
-    for u in linear.find(Op.PARAM):
-        leaf[u] = _llvm_name("b", next(p for p in meta.buffers if p.slot == u.arg.slot))
-    for v in linear.find(Op.DEFINE_VAR):
+    for u in frame.linear.find(Op.PARAM):
+        leaf[u] = _llvm_name("b", next(p for p in frame.meta.buffers if p.slot == u.arg.slot))
+    for v in frame.linear.find(Op.DEFINE_VAR):
         leaf[v] = "%core" if v.arg.name == CORE_ID else f"%s.{v.arg.name}"
+    return leaf
+
+
+def _function(name: str, instructions: list[UOp], frame: _Frame, declarations: set[str]) -> str:
+    """One phase; what it calls is added to `declarations`."""
+    leaf = _leaves(frame)
     body = Body(leaf, declarations, instructions)
-    for pointer, offsets in zip(("%shared", "%private"), layout, strict=True):
+    for pointer, offsets in (("%shared", frame.shared), ("%private", frame.private)):
         for memory, offset in offsets.items():
             leaf[memory] = body.let(f"getelementptr i8, ptr {pointer}, i64 {offset}", "mem") if offset else pointer
     for u in instructions:
         body.run(u)
     lines = [*body.allocas, *body.lines, "  ret void"]
-    return f"define internal void @{quoted(name)}({', '.join(_signature(meta, apart))}) #0 {{\nentry:\n" + "\n".join(lines) + "\n}\n"
+    return f"define internal void @{quoted(name)}({', '.join(_signature(frame))}) #0 {{\nentry:\n" + "\n".join(lines) + "\n}\n"
 
 
 def quoted(name: str) -> str:

@@ -49,7 +49,7 @@ def changed(x: UOp) -> UOp:
 
 
 def moves(d: DType, lanes: int) -> Iterator[tuple[str, UOp]]:
-    """Every way to read and write in vectors."""
+    """Every way to read and write in vectors that a schedule can make."""
     (i,) = axes(3 * lanes + 1)
     at = p(2, "at", dtypes.i32)[i].load()
     out, a = p(0, "out", d), p(1, "a", d)
@@ -61,12 +61,10 @@ def moves(d: DType, lanes: int) -> Iterator[tuple[str, UOp]]:
     yield "strided load", out[i].store(a[i * 3].load())
     yield "strided store", out[i * 2].store(a[i].load())
     yield "gather", out[i].store(a[at].load())
-    yield "scatter", out[at].store(a[i].load())
     yield "uniform load", out[i].store(a[0].load())
     yield "gated load", out[i].store(a.index(i, gate).load(a[0].load()))
     yield "gated store", out.index(i, gate).store(a[i].load())
     yield "gated gather", out[i].store(a.index(at, gate).load())
-    yield "gated scatter", out.index(at, gate).store(a[i].load())
     yield "gated reversed load", out[i].store(a.index(i * -1 + last, gate).load())
     yield "gated reversed store", out.index(i * -1 + last, gate).store(a[i].load())
     yield "select", out[i].store(gate.where(a[i].load(), a[i + 1].load()))
@@ -109,8 +107,14 @@ def ramp(lanes: int, base: UOp | int = 0) -> UOp:
     return UOp(Op.RAMP, (start, UOp.const(1, dtypes.index)), None, dtypes.index.vec(lanes))
 
 
+def scatters(out: UOp, value: UOp, lanes: int) -> dict[str, UOp]:
+    """Stores of a vector to indices from memory, with and without a gate."""
+    at = p(2, "at", dtypes.i32)[ramp(lanes)].load().cast(dtypes.index.vec(lanes))
+    return {"scatter": out[at].store(value), "gated scatter": out.index(at, at < 7).store(value)}
+
+
 def linear_kernels() -> Kernels:
-    """What no schedule makes alone: SHUFFLE, STACK, EXTRACT, LANES, local and register memory, as LINEAR programs."""
+    """What no schedule makes alone: scatter, SHUFFLE, STACK, EXTRACT, LANES, local and register memory, as LINEAR programs."""
     found: Kernels = {}
     for d, lanes in product(DTYPES, (*LANES, 16, 64)):
         x = p(1, "a", d)[ramp(lanes)].load()
@@ -119,7 +123,8 @@ def linear_kernels() -> Kernels:
         stacked = UOp(Op.STACK, tuple(UOp(Op.EXTRACT, (x,), k, d) for k in reversed(range(lanes))), None, d.vec(lanes))
         whole = p(0, "out", d)[ramp(lanes)]
         values = {"shuffle": whole.store(UOp(Op.SHUFFLE, (x, y), ShuffleArg(picks))), "stack": whole.store(stacked),
-                  "narrow": p(0, "out", d)[ramp(2)].store(UOp(Op.SHUFFLE, (x, y), ShuffleArg((lanes, 0))))}
+                  "narrow": p(0, "out", d)[ramp(2)].store(UOp(Op.SHUFFLE, (x, y), ShuffleArg((lanes, 0)))),
+                  **scatters(p(0, "out", d), x, lanes)}
         for space in (AddrSpace.REG, AddrSpace.LOCAL):
             cell = UOp.memory(0, d, lanes, space)
             written = cell[ramp(lanes)].store(x)

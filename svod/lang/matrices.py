@@ -1,0 +1,85 @@
+"""Products of small matrices by a whole subgroup: `mma`, and who holds which element.
+
+Owns: mma, its layouts, what it accepts. Must not know how exchanges are carried out.
+Invariant: products are exact for types narrower than f32 and for integers; each element adds them in order of k, one rounding a step.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from svod.dtype import DType, dtypes
+from svod.errors import KernelError
+from svod.lang import arithmetic
+from svod.lang.builtin import builtin
+from svod.lang.calls import call
+from svod.lang.diagnostics import static_range
+from svod.lang.ids import lane_id
+from svod.lang.mathematics import fma
+from svod.lang.subgroups import shuffle
+from svod.lang.tracer import Tracer
+from svod.lang.value import Dynamic, Vector, describe, static_number
+
+EDGE = 16
+"""Rows and columns of the result."""
+SHAPES = ((16, 16, 16), (16, 16, 32))
+_FLOATS = (dtypes.f32, dtypes.f16, dtypes.bf16, *dtypes.FP8)
+_INTEGERS = (dtypes.i8, dtypes.u8)
+
+
+@builtin()
+def mma(t: Tracer, a: Any, b: Any, c: Any, *shape: Any) -> tuple[Dynamic, ...]:
+    """mma(a, b, c) or mma(a, b, c, m, n, k): a @ b + c for m × k, k × n and m × n matrices, spread over a subgroup.
+
+    m, n, k is 16, 16, 16 (the default) or 16, 16, 32; the subgroup has s = 16, 32 or 64 work items. Each, as lane l, gives and gets tuples
+    of scalars. With parts = s // 16 and g = l // 16: `a` is row l % 16, columns g * k / parts and on (k / parts values); `b` is column
+    l % 16, rows g * k / parts and on; `c` and the result are column l % 16, rows g * 16 / parts and on (16 / parts values). So 64 lanes hold
+    4 values of each for k = 16. Types: f32, f16, bf16, fp8 with f32 in c; i8, u8 with i32. Every lane of the subgroup has to take part.
+    The layouts for 64 lanes are those of AMD's v_mfma_*_16x16x16 and 16x16x32 instructions.
+    """
+    known = tuple(map(static_number, shape)) if shape else SHAPES[0]
+    if known not in SHAPES:
+        raise KernelError(f"mma() of {' × '.join(map(repr, shape))}", hint=f"m, n, k is one of {', '.join(map(str, SHAPES))}")
+    if t.subgroup % EDGE:
+        raise KernelError(f"mma() in a subgroup of {t.subgroup} work items", hint="@kernel(subgroup=64), or 32, or 16")
+    parts = t.subgroup // EDGE
+    left, right = (_fragment(v, name, SHAPES[SHAPES.index(known)][2] // parts) for v, name in ((a, "a"), (b, "b")))
+    kind = _accumulated(left[0].dtype, right[0].dtype)
+    held = tuple(arithmetic.implicit(v, kind, "an element of c of mma()") for v in _entries(c, "c", EDGE // parts))
+    wide = ([arithmetic.cast(v, kind) for v in side] for side in (left, right))
+    return tuple(call(t, _multiply_add, [*wide, [Dynamic(v) for v in held]], {}))
+
+
+def _entries(fragment: Any, name: str, count: int) -> tuple[Any, ...]:
+    values = tuple(fragment.lanes) if isinstance(fragment, Vector) else fragment
+    if not isinstance(values, (tuple, list)) or len(values) != count:
+        raise KernelError(f"the fragment {name} of mma() is {describe(fragment)}", hint=f"a tuple of {count} scalars in each work item")
+    return tuple(values)
+
+
+def _fragment(fragment: Any, name: str, count: int) -> tuple[Dynamic, ...]:
+    """The values of a or b, which have one type."""
+    values = tuple(arithmetic.typed(v) for v in _entries(fragment, name, count))
+    if len({v.dtype for v in values}) > 1:
+        raise KernelError(f"the fragment {name} of mma() holds {', '.join(sorted({repr(v.dtype) for v in values}))}", hint="one type")
+    return values
+
+
+def _accumulated(left: DType, right: DType) -> DType:
+    """The type of c."""
+    for kinds, kind in ((_FLOATS, dtypes.f32), (_INTEGERS, dtypes.i32)):
+        if left in kinds and right in kinds:
+            return kind
+    names = ", ".join(map(repr, (*_FLOATS, *_INTEGERS)))
+    raise KernelError(f"mma() of {left!r} and {right!r}", hint=f"floats with floats, integers with integers: {names}")
+
+
+def _multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """Written in the kernel language. Lane l % 16 + 16 * part holds the rows (of b: columns) l % 16 of the part of k."""
+    rows = len(c)
+    column, first_row = lane_id() % EDGE, lane_id() // EDGE * rows
+    for part in static_range(EDGE // rows):
+        for x, y in zip(a, b):  # noqa: B905  (traced)
+            right = shuffle(y, column + EDGE * part)
+            for r in static_range(rows):
+                c[r] = fma(shuffle(x, first_row + r + EDGE * part), right, c[r])
+    return c
