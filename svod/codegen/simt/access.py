@@ -212,7 +212,7 @@ class Access:
         total = joined if width == 1 else UOp(Op.LANES, (joined,), op, joined.dtype.scalar)
         masks = [m for _, m in parts if m is not None]
         opened = len(masks) == len(parts) and self.out.branch(some(masks))
-        self.out.do(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory, at)), rewrite(total, SIMPLIFY)), kind))
+        self._atomic(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory, at)), total), kind), memory, at, [rewrite(total, SIMPLIFY)])
         self.out.end_branch(opened)
 
     def _one_by_one(self, atomic: UOp, memory: UOp, at: UOp, mask: Mask, operands: list[UOp]) -> UOp:
@@ -238,6 +238,11 @@ class Access:
         return self.read(old)
 
     def _atomic(self, atomic: UOp, memory: UOp, at: UOp, operands: list[UOp]) -> UOp:
+        """One work item's atomic. Of memory of the group it need not be one: a group runs on one core."""
+        if memory.op is Op.DEFINE_LOCAL:
+            old = self._bind(memory, at, None, None)
+            self.out.do(UOp(Op.STORE, (UOp(Op.INDEX, (memory, at)), rewrite(_updated(atomic.arg, old, operands), SIMPLIFY))))
+            return old
         token = self.out.token(operands[0].dtype)
         return self.out.bind(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory.after(token), at)), *operands), atomic.arg), token)
 
@@ -257,6 +262,18 @@ class Access:
         """What a SUBGROUP yields for each copy."""
         operands = [self.body.value(s) for s in subgroup.src]
         return [exchanged(self, subgroup, [o[j] for o in operands], self.body.mask[j], self.body.width) for j in range(self.body.copies)]
+
+
+def _updated(kind: AtomicKind, old: UOp, operands: list[UOp]) -> UOp:
+    """What an atomic leaves in memory that held `old`."""
+    new = operands[0]
+    if kind in REDUCING:
+        return UOp(REDUCING[kind], (old, new))
+    if kind is AtomicKind.EXCHANGE:
+        return new
+    bits = {1: dtypes.u8, 2: dtypes.u16, 4: dtypes.u32, 8: dtypes.u64}[new.dtype.itemsize]
+    same = old.eq(operands[1]) if new.dtype.is_int else old.bitcast(bits).eq(operands[1].bitcast(bits))
+    return same.where(new, old)
 
 
 def _element(memory: UOp) -> DType:

@@ -13,10 +13,12 @@ from svod.dtype import DType, dtypes
 from svod.errors import UnsupportedError
 from svod.ir.args import ShuffleArg, SubgroupKind
 from svod.ir.bounds import constant
+from svod.ir.interp import evaluate
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.rules.reductions import identity
+from svod.ir.semantics import PURE
 from svod.ir.uop import UOp
 
 if TYPE_CHECKING:
@@ -77,7 +79,17 @@ def _shuffle(access: Access, kind: SubgroupKind, across: int, value: UOp, by: UO
         source = [_source(kind, lane % across, amount, across) + lane // across * across for lane in range(width)]
         got = permuted(value, _own_outside(width, across, source))
         return got if taking is None else rewrite(permuted(taking, _own_outside(width, across, source)).where(got, value), SIMPLIFY)
+    if (known := _known_lanes(by)) is not None:
+        source = [_source(kind, lane % across, known[lane], across) + lane // across * across for lane in range(width)]
+        got = permuted(value, _own_outside(width, across, source))
+        return got if taking is None else rewrite(permuted(taking, _own_outside(width, across, source)).where(got, value), SIMPLIFY)
     return _dynamic(access, kind, across, value, splat(by, width), taking)
+
+
+def _known_lanes(by: UOp) -> list[int] | None:
+    """The lanes of an integer vector made of literals only."""
+    literal = by.dtype.lanes > 1 and all(u.op is Op.CONST or u.op in PURE for u in by.toposort())
+    return [int(x) for x in evaluate(by).ravel()] if literal else None
 
 
 def _dynamic(access: Access, kind: SubgroupKind, across: int, value: UOp, by: UOp, taking: UOp | None) -> UOp:

@@ -160,3 +160,26 @@ def test_what_all_work_items_share_is_told_from_what_they_do_not() -> None:
     assert facts.varying & {same, own, late} == {own, late}
     assert facts.uniform(k.block() + N)
     assert not facts.uniform(k.thread() + N)
+
+
+def test_a_shuffle_by_what_the_lane_number_says_is_one_shuffle() -> None:
+    k = Threads("rotate", (32, 1, 1))
+    lane = (k.thread() * 3 + 1) % 32
+    k.store(B, k.item(), k.subgroup(SubgroupKind.SHUFFLE, k.load(A, k.item()), lane))
+    assert sum(u.op is Op.SHUFFLE for u in lowered(k)) == 1
+    x, out = np.arange(128, dtype=np.float32), np.zeros(128, np.float32)
+    svod.Device("CPU").compile(k.kernel()).execute([x, out], GRID)
+    np.testing.assert_array_equal(out, x.reshape(4, 32)[:, (np.arange(32) * 3 + 1) % 32].ravel())
+
+
+def test_atomics_on_memory_of_the_group_are_plain_updates() -> None:
+    k = Threads("tile", (64, 1, 1))
+    tile = k.memory(I32, 4, AddrSpace.LOCAL, "tile")
+    k.store(tile, k.thread() % 4, 0)
+    k.barrier()
+    old = k.atomic(AtomicKind.ADD, tile, k.thread() % 4, 1)
+    k.store(UOp.param(0, I32, name="out"), k.item(), old)
+    assert not any(u.op is Op.ATOMIC for u in lowered(k))
+    out = np.zeros(256, np.int32)
+    svod.Device("CPU").compile(k.kernel()).execute([out], GRID)
+    assert sorted(out[:64].tolist()) == sorted(list(range(16)) * 4)
