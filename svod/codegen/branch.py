@@ -31,13 +31,13 @@ def branch_rare_arms(sink: UOp) -> UOp:
     for u in sink.toposort():
         src = tuple([new[s] for s in u.src])
         v = u if src == u.src else u.replace(src=src)
-        if u.op is Op.WHERE and (own := _owned(u, users)):
+        if u.op is Op.WHERE and (own := owned(u, users)):
             v = _branch(v, {new[x] for x in own}, next(ids), next(axes))
         new[u] = v
     return new[sink]
 
 
-def _owned(where: UOp, users: Counter[UOp]) -> set[UOp]:
+def owned(where: UOp, users: Counter[UOp]) -> set[UOp]:
     """The pure nodes that only the first arm of `where` needs, if there are enough of them; else nothing."""
     own: set[UOp] = set()
     left: Counter[UOp] = Counter({where.src[1]: users[where.src[1]] - 1})
