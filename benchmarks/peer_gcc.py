@@ -39,22 +39,22 @@ def version() -> str:
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """loops.c, compiled. CalledProcessError with gcc's message if it cannot be."""
+def library(source: Path = SOURCE) -> ctypes.CDLL:
+    """loops.c, or another file, compiled. CalledProcessError with gcc's message if it cannot be."""
     told = " ".join(flags())
-    name = hashlib.sha256(told.encode() + SOURCE.read_bytes()).hexdigest()[:16]
+    name = f"{source.stem}-{hashlib.sha256(told.encode() + source.read_bytes()).hexdigest()[:16]}"
     folder = Path(os.environ.get("BENCH_CACHE") or tempfile.gettempdir())
-    built = folder / f"loops-{name}.so"
+    built = folder / f"{name}.so"
     if not built.exists():
-        partial = folder / f"loops-{name}-{os.getpid()}.so"
-        subprocess.run(["gcc", *flags(), str(SOURCE), "-o", str(partial), "-lm"], check=True)
+        partial = folder / f"{name}-{os.getpid()}.so"
+        subprocess.run(["gcc", *flags(), str(source), "-o", str(partial), "-lm"], check=True)
         partial.replace(built)
     return ctypes.CDLL(str(built))
 
 
-def function(name: str, *args: Array | int | float) -> Any:
+def function(name: str, *args: Array | int | float, source: Path = SOURCE) -> Any:
     """A call of `name` with these arguments, converted beforehand."""
-    f = getattr(library(), name)
+    f = getattr(library(source), name)
     given = [_argument(a) for a in args]
     f.restype, f.argtypes = None, [type(g) for g in given]
     return lambda: (f(*given), args)[0]

@@ -1,4 +1,4 @@
-"""What `make demo` runs: one kernel from graph to machine code, then a photograph and a neural network, in a few seconds.
+"""What `make demo` runs: one kernel from graph to machine code, kernels written as Python functions, a photograph, a neural network.
 
 Everything printed is computed here and now; every result is checked against NumPy or scikit-learn before anything is said about it.
 Pictures go to out/.
@@ -7,7 +7,9 @@ Run it: python examples/demo.py
 """
 from __future__ import annotations
 
+import inspect
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -21,7 +23,8 @@ import svod
 from svod import Device, Program, SvodError, UOp, Variable, dtypes, override
 from svod.config import CacheSettings
 
-OUT = Path(__file__).parent.parent / "out"
+HERE = Path(__file__).parent
+OUT = HERE.parent / "out"
 
 
 def vector_add() -> UOp:
@@ -82,6 +85,27 @@ def refuse(program: Program) -> str:
     raise AssertionError("a short array was accepted")
 
 
+def gallery(out: Path) -> None:
+    """Three kernels of examples/kernels, checked against NumPy and measured beside it; the picture goes to `out`."""
+    if str(HERE / "kernels") not in sys.path:
+        sys.path.insert(0, str(HERE / "kernels"))
+    from gallery import agree, load
+
+    print(indented(inspect.getsource(load("vector_add").vector_add.function)))
+    for name in ("vector_add", "matmul_tiled", "mandelbrot"):
+        for device in ("CPU", "INTERP"):
+            load(name).check(device)
+        bench = load(name).bench()
+        bench.run()
+        agree(bench.out, bench.numpy(), name, bench.rtol, bench.atol, bench.differ)
+        t = medians(3, svod=bench.run, numpy=bench.numpy)
+        rates = "".join(f"{k} {s * 1e3:7.2f} ms {bench.work / s / 1e9:6.1f} {bench.unit:10}" for k, s in t.items())
+        print(f"  {name:14}{rates}")
+    print("  each agrees with NumPy on the CPU and on the interpreter, at sizes that do not divide")
+    picture = load("mandelbrot").save(out)
+    print(f"  saved: {picture.parent.name}/{picture.name}; there are more: python examples/kernels/run.py")
+
+
 def main(out: Path = OUT) -> None:
     """The whole demonstration; pictures go to `out`."""
     console, began = Console(highlight=False), time.perf_counter()
@@ -98,6 +122,8 @@ def main(out: Path = OUT) -> None:
     run(program)
     print("a wrong call is refused, in words:")
     refuse(program)
+    console.rule("the kernel language: Python functions, one work item each")
+    gallery(out)
     console.rule("a photograph: Gaussian blur and Sobel edges")
     image_filters.main(out)
     console.rule("handwritten digits: a network 64-32-10, trained by scikit-learn, run by svod")

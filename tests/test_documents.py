@@ -22,7 +22,7 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 def test_links_lead_to_files_of_the_repository(path: Path) -> None:
-    prose = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in t and not t.startswith("#")]
     broken = [t for t in targets if not (path.parent / t).exists()]
     assert not broken, f"{name(path)} links to nothing: {broken}"

@@ -40,13 +40,23 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def agree(got: Array, want: Array, what: str = "", rtol: float = 1e-5, atol: float = 1e-5) -> None:
-    """AssertionError unless shapes are equal and elements are, to within rtol × their size + atol × the greatest. Integers: exactly."""
-    if not np.issubdtype(want.dtype, np.floating):
-        np.testing.assert_array_equal(got, want, err_msg=what)
+def agree(got: Any, want: Any, what: str = "", rtol: float = 1e-5, atol: float = 1e-5, differ: float = 0.0) -> None:
+    """AssertionError unless shapes are equal and elements are, to within rtol × their size + atol × the greatest. Integers: exactly.
+
+    `got` and `want` are arrays, or tuples of as many arrays. `differ` is the share of the elements that may be off all the same.
+    """
+    if isinstance(want, tuple):
+        for k, (part, wanted) in enumerate(zip(got, want, strict=True)):
+            agree(part, wanted, f"{what} [{k}]", rtol, atol, differ)
         return
-    finite = np.abs(want[np.isfinite(want)])
-    np.testing.assert_allclose(got, want, rtol=rtol, atol=atol * float(finite.max(initial=0)), err_msg=what)
+    assert got.shape == want.shape, f"{what}: the shape is {got.shape} instead of {want.shape}"
+    if np.issubdtype(want.dtype, np.floating):
+        finite = np.abs(want[np.isfinite(want)])
+        slack = {"rtol": rtol, "atol": atol * float(finite.max(initial=0))}
+    else:
+        slack = {"rtol": 0, "atol": 0}
+    if differ == 0 or np.mean(~np.isclose(got, want, equal_nan=True, **slack)) > differ:
+        np.testing.assert_allclose(got, want, err_msg=what, **slack)
 
 
 def random(*shape: int, low: float = -1.0, high: float = 1.0, dtype: Any = np.float32, seed: int = 0) -> Array:
@@ -61,7 +71,7 @@ class Bench:
     `run()` launches the kernel once and leaves its result in `out`; `numpy()` computes the same and returns it (a tuple if `out` is one).
     `work` is counted in `unit`s times 10**9 per second: compulsory bytes for "GB/s" (every input read once, every output written once),
     floating-point operations of the mathematics for "GFLOP/s", elements for "G/s". `inputs` is what the same loop in Numba or C is given
-    (benchmarks/kernels_numba.py, benchmarks/kernels.c); `rtol` and `atol` are those of `agree`.
+    (benchmarks/kernels_numba.py, benchmarks/kernels.c); `rtol`, `atol` and `differ` are those of `agree`.
     """
 
     run: Callable[[], object]
@@ -72,3 +82,4 @@ class Bench:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     rtol: float = 1e-4
     atol: float = 1e-4
+    differ: float = 0.0

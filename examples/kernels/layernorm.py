@@ -117,4 +117,4 @@ def bench(device: str = "CPU") -> Bench:
     y, mean, rstd = np.empty_like(x), np.empty(n, np.float32), np.empty(n, np.float32)
     k = forward.on(device)
     return Bench(lambda: k[n, BLOCK](x, gamma, beta, y, mean, rstd), y, lambda: reference(x, gamma, beta)[0], 2 * x.nbytes,
-                 inputs={"x": x, "gamma": gamma, "beta": beta})
+                 inputs={"x": x, "gamma": gamma, "beta": beta, "eps": EPSILON})

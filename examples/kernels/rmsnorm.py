@@ -91,5 +91,5 @@ def bench(device: str = "CPU") -> Bench:
     x, gamma = random(n, n, low=-2, high=3, dtype=np.float16), random(n, seed=2, dtype=np.float16)
     y, rms = np.empty_like(x), np.empty(n, np.float32)
     k = forward.on(device)
-    return Bench(lambda: k[n, BLOCK](x, gamma, y, rms), y, lambda: reference(x, gamma).astype(np.float16), 2 * x.nbytes, rtol=2e-3,
-                 atol=1e-3)
+    return Bench(lambda: k[n, BLOCK](x, gamma, y, rms), y, lambda: reference(x, gamma).astype(np.float16), 2 * x.nbytes,
+                 inputs={"x": x, "gamma": gamma, "eps": EPSILON}, rtol=2e-3, atol=1e-3)

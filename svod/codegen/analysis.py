@@ -119,15 +119,18 @@ def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
     for r in ranges:  # the variable of another loop does not move with `r`, even if its bounds do
         fixed = {q: UOp.variable(f"axis {q.arg.path}", 0, 1 << 40) for q in ranges if q is not r and r in free_ranges(q)}
         s = step(index.substitute(fixed), r)
-        if s is None or free_ranges(s) or interval(s)[0] < 0:
+        if s is None or free_ranges(s):
             return False
-        steps.append((s, r))
+        steps.append((rewrite(-s, SIMPLIFY) if interval(s)[1] < 0 else s, r))  # an axis that runs backwards meets the same elements
+        if interval(steps[-1][0])[0] < 0:
+            return False
     steps.sort(key=lambda p: (interval(p[0])[::-1], interval(p[1].src[1])[1], p[1].arg.path))  # the shorter of two equal steps is inside
     if steps and interval(steps[0][0])[0] < 1:
         return False
     span: UOp | None = None  # how far all faster axes reach together
     for s, r in steps:
-        extent = r.src[1] - r.src[0]
+        moves = not free_ranges(r.src[0]).isdisjoint(ranges)  # where it starts depends on a slower axis: count from the least start
+        extent = r.src[1] - (interval(r.src[0])[0] if moves else r.src[0])
         if span is not None and interval(rewrite(s - span, SIMPLIFY))[0] < 1:
             return False
         reachable = s * extent - s

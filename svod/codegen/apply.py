@@ -11,12 +11,12 @@ from dataclasses import replace
 from itertools import count
 
 from svod.codegen.analysis import injective, pointer
-from svod.codegen.carry import accumulates, carry_reduction
+from svod.codegen.carry import FIRST_AXIS, accumulates, carry_reduction
 from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
 from svod.codegen.group import group_reduction
 from svod.codegen.nesting import badly_nested
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
-from svod.codegen.stage import stage_operand
+from svod.codegen.stage import GUARD, stage_operand
 from svod.dtype import dtypes
 from svod.errors import ScheduleError
 from svod.ir.args import AxisKind, RangeArg, VarArg
@@ -58,6 +58,8 @@ def _axis(sink: UOp, opt: Opt, path: Path | None = None) -> UOp:
     if (r := table.get(want)) is None:
         have = ", ".join(path_text(p) for p in sorted(table))
         raise ScheduleError(f"{opt}: the kernel has no axis {path_text(want)}", at=sink.arg.name, hint=f"its axes are {have or 'none'}")
+    if want[0] == GUARD or want[0] >= FIRST_AXIS:
+        raise ScheduleError(f"{opt}: axis {path_text(want)} is a test, a loop of one iteration or none", hint="take an axis inside it")
     return r
 
 
@@ -284,9 +286,12 @@ def _carry(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 def _stage(sink: UOp, opt: Opt, cores: int) -> UOp:
     at = _axis(sink, opt)
-    written = {pointer(u) for e in sink.find(Op.END) if at in e.src[1:] for u in own_nodes(e) if u.op is Op.STORE}
+    loops = [e for e in sink.find(Op.END) if at in e.src[1:]]
+    nodes = sink.toposort() if opt.panel.shared else [u for e in loops for u in own_nodes(e)]
+    written = {pointer(u) for u in nodes if u.op in (Op.STORE, Op.ATOMIC)}
     if any(m.op is Op.PARAM and m.arg.slot == opt.amount for m in written):
-        raise ScheduleError(f"{opt}: the loop writes buffer {opt.amount}", hint="a copy made before would be out of date")
+        what = "the kernel" if opt.panel.shared else "the loop"
+        raise ScheduleError(f"{opt}: {what} writes buffer {opt.amount}", hint="a copy made before would be out of date")
     staged = stage_operand(sink, at, opt, core_id(cores))
     for u in staged.find(Op.STORE):
         marked = [r for r in free_ranges(u) if r.arg.kind in MARKED]

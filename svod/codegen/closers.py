@@ -319,7 +319,7 @@ def _opened(effect: UOp, awaited: set[UOp]) -> list[UOp]:
 
 
 def _depends(e: UOp, rest: list[UOp]) -> bool:
-    """True if `e` waits for another effect that is still to be done. That one may be part of `e`'s loops too, as of those that a split left."""
+    """True if `e` waits for another effect that is still to be done. It may be done in `e`'s loops too, as a peeled split leaves it."""
     pending = set(rest) - {e}
     return bool(pending) and any(x in pending for d in _awaited(e) for x in d.toposort())
 

@@ -112,7 +112,7 @@ class _Linearizer:
         depth = max([self.depth_of(free_ranges(u)), *(self.where[s] for s in u.src)])
         if u.op in (Op.AFTER, Op.GROUP, Op.BARRIER):
             self.note(u, depth)
-        elif u.op is Op.LOAD and len(u.src) == 1 and not _surely_inside(u):
+        elif u.op is Op.LOAD and not _surely_inside(u):  # its gate may be true, and its index sound, only where the loop runs
             self.put(u, max(depth, self.guard_depth()))
         else:
             self.put(u, depth)

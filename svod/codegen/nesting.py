@@ -24,7 +24,7 @@ def badly_nested(sink: UOp) -> tuple[UOp, UOp] | None:
                 return r, d
     for u in sink.find(Op.END, Op.REDUCE) if bounded else ():
         closed, left = u.src[1:], free_ranges(u)
-        nested = {*closed, *(r for e in own_nodes(u.src[0]) if e.op is Op.END for r in e.src[1:])}  # one nest, once they are closed together
+        nested = {*closed, *(r for e in own_nodes(u.src[0]) if e.op is Op.END for r in e.src[1:])}
         for r, by in bounded.items():
             for d in by & set(closed):
                 if r in left or (r in nested and d.arg.kind in EXPANDED):

@@ -25,6 +25,8 @@ from svod.target.abi import CORE_ID
 
 COPIED = 50
 """The copy's axes are called `axis.50.0`, `axis.50.1`, … in the order in which the source lies."""
+MOST_STAGED = 1 << 26
+"""Elements of a panel, at most."""
 GUARD = -3
 """First number of the paths of guards: outside all other loops."""
 
@@ -53,7 +55,7 @@ def stage_operand(sink: UOp, at: UOp, opt: Opt, core: UOp) -> UOp:
     if not inner or not (opt.panel.guard or opt.panel.reads):
         return staged
     wanted = _worth(sink, load, (at, inner[0]), opt)
-    return _guarded(sink, staged, rewrite(wanted, SIMPLIFY))
+    return _guarded(sink, staged, rewrite(wanted, SIMPLIFY), opt)
 
 
 def _slot(load: UOp) -> int | None:
@@ -94,6 +96,9 @@ def _layout(opt: Opt, inner: list[UOp]) -> tuple[UOp, int]:
         extent = bounded_extent(opt, table[path])
         pitch = extent + (opt.panel.pad if k == len(order) - 1 else 0)
         flat, size = flat * pitch + table[path], size * pitch
+    if size > MOST_STAGED:
+        hint = f"at most {MOST_STAGED} are staged: SPLIT the axes, or give their sizes smaller bounds"
+        raise ScheduleError(f"{opt}: the panel may have {size} elements", hint=hint)
     return rewrite(flat, SIMPLIFY), size
 
 
@@ -137,10 +142,13 @@ def _reads(sink: UOp, load: UOp, at: UOp) -> UOp:
     return times
 
 
-def _guarded(sink: UOp, staged: UOp, wanted: UOp) -> UOp:
+def _guarded(sink: UOp, staged: UOp, wanted: UOp, opt: Opt) -> UOp:
     """`staged` where `wanted` holds, else `sink`: two versions of what differs, each in a loop of one iteration or none."""
     if (known := constant(wanted)) is not None:
         return staged if known else sink
+    done = {u for e in _effects(sink) for u in own_nodes(e)}
+    if any(d in done for u in sink.find(Op.AFTER) for s in u.src[1:] if s.dtype is dtypes.void for d in effects_of(s)):
+        raise ScheduleError(f"{opt}: effects of the kernel wait for one another", hint="leave out if and reads: versions would share them")
     taken = axes(sink)
     path = next((GUARD, n) for n in count(0, 2) if (GUARD, n) not in taken and (GUARD, n + 1) not in taken)
     effects: list[UOp] = []

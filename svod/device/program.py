@@ -26,7 +26,10 @@ class Runner(Protocol):
         """Runs the kernel and waits."""
 
     def fast(self) -> Callable[..., bool] | None:
-        """`fast(*buffers, *values) -> bool`: ran, or did nothing because something is not plain; None if there is no such way."""
+        """`fast(*buffers, *values) -> bool`: ran, or did nothing because something is not plain; None if there is no such way.
+
+        LaunchError, after it ran, for an assertion of the kernel that failed.
+        """
 
     def asm(self) -> str:
         """The machine code as text, or what comes closest."""
@@ -75,7 +78,8 @@ class Program:
     def launcher(self) -> Callable[..., bool] | None:
         """`launcher(*buffers, *vals) -> bool`: True if the kernel ran, False if something is not plain and nothing was done.
 
-        None where the device has no such way. For callers that fall back to `execute`, which says what is wrong.
+        None where the device has no such way. For callers that fall back to `execute`, which says what is wrong. LaunchError for an
+        assertion of the kernel that failed.
         """
         return self._fast
 
@@ -96,7 +100,7 @@ class Program:
         """Runs the kernel on `buffers` (svod Buffers, NumPy arrays, DLPack or buffer-protocol objects) and scalar `vals`, and waits.
 
         `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Raises ArgumentError or LaunchError
-        before anything is written.
+        before anything is written, or LaunchError after the launch if an assertion of the kernel failed.
         """
         try:
             if (

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from svod.dtype import dtypes
 from svod.ir.args import BarrierScope
 from svod.ir.clause import LEAVES, clause, executed
+from svod.ir.message import LINEAR_OPERANDS
 from svod.ir.ops import Op
 from svod.ir.semantics import PURE
 from svod.ir.uop import UOp
 
 INSTRUCTIONS = LEAVES | PURE | {
     Op.SPECIAL, Op.RANGE, Op.END, Op.LOOP, Op.ENDLOOP, Op.BREAK, Op.IF, Op.ENDIF, Op.INDEX, Op.LOAD, Op.STORE,
-    Op.ATOMIC, Op.BARRIER, Op.GROUP}
+    Op.ATOMIC, Op.BARRIER, Op.GROUP, Op.PRINT, Op.ASSERT}
 """What may stand in a LINEAR program. A GROUP does nothing there."""
 
 
@@ -135,3 +136,17 @@ def grid_barriers_are_on_top(u: UOp) -> str | None:
 def condition_is_bool(u: UOp) -> str | None:
     """The condition of an IF, and of a BREAK, is a scalar bool."""
     return None if not u.src or u.src[0].dtype is dtypes.bool else f"{u.op.name} of {u.src[0].dtype}"
+
+
+@clause(Op.PRINT, Op.ASSERT, hint="work items print and check one by one: take the lanes of a vector apart")
+def messages_are_of_one_item(u: UOp) -> str | None:
+    """A PRINT, and an ASSERT behind its condition, a bool, and the numbers of the group and of the work item in it, integers, has a scalar
+    number or bool for each {} of its text."""
+    before = LINEAR_OPERANDS if u.op is Op.ASSERT else 0
+    head, values = [s.dtype for s in u.src[:before]], u.src[before:]
+    if len(head) < before or (head and (head[0] is not dtypes.bool or not all(t.is_int and t.lanes == 1 for t in head[1:]))):
+        return f"ASSERT of {' and '.join(map(str, head))}"
+    if (bad := next((s for s in values if s.dtype is dtypes.void or s.dtype.lanes > 1), None)) is not None:
+        return f"{u.op.name} of {bad.dtype}"
+    holes = u.arg.text.count("{}")
+    return None if holes == len(values) else f"a message with {holes} {{}} for {len(values)} values"

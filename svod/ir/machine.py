@@ -17,6 +17,7 @@ from svod.dtype import PtrDType, dtypes
 from svod.errors import ArgumentError, UnsupportedError
 from svod.ir.args import AtomicKind, BarrierScope, SpecialKind
 from svod.ir.clause import LEAVES, executed
+from svod.ir.message import LINEAR_OPERANDS, Assertion, filled, numbered, word, write_line
 from svod.ir.ops import Op
 from svod.ir.semantics import PURE, literal, meaning, storage
 from svod.ir.uop import UOp
@@ -119,6 +120,10 @@ class _Compiler:
             return _pure(u, self.at(u), [self.at(s) for s in u.src])
         if u.op in (Op.LOAD, Op.STORE, Op.ATOMIC):
             return self.access(u)
+        if u.op is Op.PRINT:
+            return _print(u, [self.at(s) for s in u.src])
+        if u.op is Op.ASSERT:
+            return _assert(u, [self.at(s) for s in u.src], self.code.name)
         if u.op is Op.SPECIAL:
             if u.arg.kind is SpecialKind.LOCAL:
                 raise UnsupportedError("SPECIAL of kind local cannot be interpreted yet", at=repr(u))
@@ -275,6 +280,26 @@ def _pure(u: UOp, k: int, src: list[int]) -> Step:
 def _select(k: int, c: int, a: int, b: int) -> Step:
     def step(v: Frame) -> None:
         v[k] = v[a] if v[c] else v[b]
+    return step
+
+
+# --- messages --------------------------------------------------------------------------------------------------------------------
+
+def _print(u: UOp, places: list[int]) -> Step:
+    kinds = [s.dtype for s in u.src]
+
+    def step(v: Frame) -> None:
+        write_line(filled(u.arg.text, [word(v[p], t) for p, t in zip(places, kinds, strict=True)]))
+    return step
+
+
+def _assert(u: UOp, places: list[int], kernel: str) -> Step:
+    assertion = Assertion.of(u, LINEAR_OPERANDS)
+    condition, group, item, *values = places
+
+    def step(v: Frame) -> None:
+        if not v[condition]:
+            raise assertion.error(kernel, numbered(v[group], v[item]), [v[p] for p in values])
     return step
 
 

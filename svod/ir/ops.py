@@ -319,9 +319,12 @@ OPS: dict[Op, OpDef] = {
         (1, 2), None, "An exchange among the work items of a subgroup: of the first operand, by the second.", Effect.READ,
         arg=args.SubgroupArg
     ),
-    Op.PRINT: OpDef((0, None), _void, "Thread kernels: prints the operands.", Effect.WRITE, arg=args.MessageArg),
-    Op.ASSERT: OpDef((1, None), _void, "Thread kernels: reports the operands behind the first where that is false.", Effect.WRITE,
-                     arg=args.MessageArg),
+    Op.PRINT: OpDef((0, None), _void, "Thread kernels, and what becomes of them: prints the operands in a line.", Effect.WRITE,
+                    arg=args.MessageArg),
+    Op.ASSERT: OpDef(
+        (1, None), _void, "Thread kernels: reports the operands behind the first where that is false. In linear programs the second and "
+        "third say which group and which work item in it.", Effect.WRITE, arg=args.MessageArg
+    ),
     Op.THREADS: OpDef((1, 1), _void, "A thread kernel: its BLOCK, its name, its group.", _MEM, arg=args.ThreadsInfo),
     Op.PROGRAM: OpDef((1, 5), _void, "The stages of one kernel reached so far: SINK, DEVICE, LINEAR, SOURCE, BINARY.", _MEM),
     Op.DEVICE: OpDef((0, 0), _void, "The name of a device.", _MEM, arg=str),

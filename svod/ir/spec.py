@@ -56,7 +56,7 @@ SCALAR = Spec("SCALAR", (
 
 LINEAR = Spec("LINEAR", (
     linear.only_instructions, *_NODES, *_ROOTS, linear.condition_is_bool, linear.grid_barriers_are_on_top, linear.branches_nest,
-    linear.loops_close_in_order, linear.endless_loops_nest, linear.operands_come_first))
+    linear.loops_close_in_order, linear.endless_loops_nest, linear.messages_are_of_one_item, linear.operands_come_first))
 """A linear program. Index arithmetic is ideal still: renderers choose its width."""
 
 THREADS = Spec("THREADS", (

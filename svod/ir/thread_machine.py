@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from svod.dtype import DType
 from svod.ir import thread_memory as memory
 from svod.ir.clause import LEAVES
 from svod.ir.machine import Code
+from svod.ir.message import Assertion, filled, word
 from svod.ir.ops import Op
-from svod.ir.semantics import PURE, literal, meaning, storage
+from svod.ir.semantics import PURE, literal, meaning
 from svod.ir.thread_exchange import exchange
 from svod.ir.thread_state import Loop, Mask, Run, narrowed, same_or_none, union, without
 from svod.ir.threads import needed_values
@@ -145,17 +145,16 @@ class Statements:
         return step
 
     def print_(self, u: UOp) -> Plain:
-        places, texts = [self.at(s) for s in u.src], u.arg.text.split("{}")
-        kinds = [s.dtype for s in u.src]
+        places, text, kinds = [self.at(s) for s in u.src], u.arg.text, [s.dtype for s in u.src]
 
         def step(run: Run, mask: Mask) -> None:
             for item in run.members(mask).tolist():
-                run.printed.append(_message(texts, kinds, [run.values[p] for p in places], item))
+                words = [word(v, t) for v, t in zip(_of_item(run, places, item), kinds, strict=True)]
+                run.printed.append(filled(text, words))
         return self.after(step, *u.src)
 
     def assert_(self, u: UOp) -> Plain:
-        condition, places, texts = self.at(u.src[0]), [self.at(s) for s in u.src[1:]], u.arg.text.split("{}")
-        kinds, place = [s.dtype for s in u.src[1:]], u.arg.place
+        condition, places, assertion = self.at(u.src[0]), [self.at(s) for s in u.src[1:]], Assertion.of(u)
 
         def step(run: Run, mask: Mask) -> None:
             holds = run.values[condition]
@@ -163,8 +162,7 @@ class Statements:
                 return
             if (bad := narrowed(mask, ~holds)) is not None:
                 item = int(run.members(bad)[0])
-                text = _message(texts, kinds, [run.values[p] for p in places], item)
-                raise run.failed(f"assertion failed: {text}" if text else "assertion failed", item, place)
+                raise assertion.error(run.kernel, run.place(item), _of_item(run, places, item))
         return self.after(step, *u.src)
 
     # ---- control --------------------------------------------------------------------------------------------------------
@@ -297,12 +295,7 @@ def iterations(start: Any, stop: Any, step: Any) -> Any:
     return np.where(up | down, (distance - np.uint64(1)) // np.where(size == 0, np.uint64(1), size) + np.uint64(1), np.uint64(0))
 
 
-def _message(texts: list[str], kinds: list[DType], values: list[Any], item: int) -> str:
-    words = [_word(v if np.ndim(v) == 0 else v[item], t) for v, t in zip(values, kinds, strict=True)]
-    return "".join(t + w for t, w in zip(texts, [*words, ""], strict=True))
-
-
-def _word(value: Any, dtype: DType) -> str:
-    """A value as text: an integer, True or False, or the shortest decimal that reads back as this float of this dtype."""
-    return str(np.asarray(value, storage(dtype))[()])
-
+def _of_item(run: Run, places: Sequence[int], item: int) -> list[Any]:
+    """The values of one work item."""
+    values = [run.values[p] for p in places]
+    return [v if np.ndim(v) == 0 else v[item] for v in values]

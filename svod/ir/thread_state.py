@@ -73,16 +73,21 @@ class Run:
     def place(self, item: int) -> str:
         """`block (0, 0, 0), thread (1, 0, 0)` of the item of that number."""
         group, inside = divmod(int(item), self.group)
-        return f"block {ids(self.first + group, self.grid)}, thread {ids(inside, self.block)}"
+        return place(self.first + group, inside, self.grid, self.block)
 
     def outside(self, what: str, index: Any, size: int, item: int) -> ArgumentError:
         """The error of an access out of bounds by an item."""
         return ArgumentError(f"{what.format(index=index)}, which has {size} elements", at=f"kernel {self.kernel!r}, {self.place(item)}",
                              hint="pass a buffer that is large enough, or guard the access by a condition")
 
-    def failed(self, what: str, item: int, place: str = "", hint: str = "") -> LaunchError:
+    def failed(self, what: str, item: int, hint: str = "") -> LaunchError:
         """The error of a statement in an item."""
-        return LaunchError(what, at=", ".join(p for p in (place, f"kernel {self.kernel!r}", self.place(item)) if p), hint=hint)
+        return LaunchError(what, at=f"kernel {self.kernel!r}, {self.place(item)}", hint=hint)
+
+
+def place(group: int, item: int, grid: Sequence[int], block: Sequence[int]) -> str:
+    """Where a work item stands: `block (0, 0, 0), thread (1, 0, 0)`, of the numbers of its group and of itself in that."""
+    return f"block {ids(group, grid)}, thread {ids(item, block)}"
 
 
 def ids(number: int, shape: Sequence[int]) -> Ids:

@@ -11,7 +11,6 @@ not end here, and no limit stops it.
 """
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from svod.errors import LaunchError
 from svod.ir.args import SpecialKind
 from svod.ir.interp import Arguments
 from svod.ir.machine import fresh
+from svod.ir.message import write_line
 from svod.ir.ops import Op
 from svod.ir.spec import THREADS, verify
 from svod.ir.thread_machine import Statements
@@ -33,11 +33,6 @@ from svod.ir.uop import UOp
 ITEMS_AT_ONCE = 1 << 16
 BYTES_AT_ONCE = 64 << 20
 """What the memories of the groups executed at once may take."""
-
-
-def write_line(text: str) -> None:
-    """Where PRINT goes unless a kernel is told otherwise: a line of standard output."""
-    sys.stdout.write(text + "\n")
 
 
 class ThreadsInterpreter(Arguments):

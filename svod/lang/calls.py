@@ -92,6 +92,8 @@ def native(t: Tracer, function: Any, args: list[Any], kwargs: dict[str, Any]) ->
         return function(*args, **kwargs)
     module = getattr(function, "__module__", None) or ""
     harmless = isinstance(function, type) or isinstance(owner, (list, dict, set, tuple, str)) or function in _HARMLESS
+    if function is range and is_dynamic(args):
+        raise KernelError("range() of a dynamic value stands only in a `for` statement", hint="for sum(x[i] for …): total += x[i]")
     if (is_dynamic(args) or is_dynamic(kwargs)) and not harmless:
         name = getattr(function, "__qualname__", repr(function))
         raise KernelError(f"{module + '.' if module not in ('', 'builtins') else ''}{name}() of a dynamic value",

@@ -5,6 +5,7 @@ Invariant: products are exact for types narrower than f32 and for integers; each
 """
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from svod.dtype import DType, dtypes
@@ -32,21 +33,32 @@ def mma(t: Tracer, a: Any, b: Any, c: Any, *shape: Any) -> tuple[Dynamic, ...]:
 
     m, n, k is 16, 16, 16 (the default) or 16, 16, 32; the subgroup has s = 16, 32 or 64 work items. Each, as lane l, gives and gets tuples
     of scalars. With parts = s // 16 and g = l // 16: `a` is row l % 16, columns g * k / parts and on (k / parts values); `b` is column
-    l % 16, rows g * k / parts and on; `c` and the result are column l % 16, rows g * 16 / parts and on (16 / parts values). So 64 lanes hold
+    l % 16, rows g * k / parts and on; `c` and the result are column l % 16, rows g * 16 / parts and on (16 / parts values). 64 lanes hold
     4 values of each for k = 16. Types: f32, f16, bf16, fp8 with f32 in c; i8, u8 with i32. Every lane of the subgroup has to take part.
     The layouts for 64 lanes are those of AMD's v_mfma_*_16x16x16 and 16x16x32 instructions.
     """
     known = tuple(map(static_number, shape)) if shape else SHAPES[0]
     if known not in SHAPES:
         raise KernelError(f"mma() of {' × '.join(map(repr, shape))}", hint=f"m, n, k is one of {', '.join(map(str, SHAPES))}")
-    if t.subgroup % EDGE:
-        raise KernelError(f"mma() in a subgroup of {t.subgroup} work items", hint="@kernel(subgroup=64), or 32, or 16")
+    _whole_subgroups(t)
     parts = t.subgroup // EDGE
     left, right = (_fragment(v, name, SHAPES[SHAPES.index(known)][2] // parts) for v, name in ((a, "a"), (b, "b")))
     kind = _accumulated(left[0].dtype, right[0].dtype)
     held = tuple(arithmetic.implicit(v, kind, "an element of c of mma()") for v in _entries(c, "c", EDGE // parts))
     wide = ([arithmetic.cast(v, kind) for v in side] for side in (left, right))
     return tuple(call(t, _multiply_add, [*wide, [Dynamic(v) for v in held]], {}))
+
+
+def _whole_subgroups(t: Tracer) -> None:
+    """KernelError unless all lanes of every subgroup are there."""
+    if t.subgroup % EDGE:
+        raise KernelError(f"mma() in a subgroup of {t.subgroup} work items", hint="@kernel(subgroup=64), or 32, or 16")
+    if math.prod(t.block) % t.subgroup:
+        raise KernelError(f"mma() in a block of {' × '.join(map(str, t.block))} work items, which is no number of subgroups",
+                          hint=f"a multiple of {t.subgroup} work items")
+    if t.guarded:
+        raise KernelError("mma() in a kernel launched with threads=n: the work items beyond n do not take part",
+                          hint="launch it with kernel[grid, block](…) and test the index where results are stored")
 
 
 def _entries(fragment: Any, name: str, count: int) -> tuple[Any, ...]:

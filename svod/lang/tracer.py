@@ -93,6 +93,8 @@ class Tracer:
     """Calls around the current point, for messages of the running kernel."""
     keep: list[Any] = field(default_factory=list)
     """Objects whose id is a key."""
+    state: dict[Any, Any] = field(default_factory=dict)
+    """What builtins remember while this kernel is traced."""
 
     # ---- evaluation ---------------------------------------------------------------------------------------------------------------
     @property

@@ -228,7 +228,7 @@ def _parameter(function: Callable[..., Any], p: inspect.Parameter) -> Parameter:
 def read_annotation(function: Callable[..., Any], annotation: Any) -> ArrayAnnotation | ConstexprAnnotation | DType | type[Stream]:
     """What an annotation means; text is evaluated in the function's names. KernelError for what is none of ours."""
     if isinstance(annotation, str):
-        annotation = _evaluated(function, annotation)
+        annotation = evaluate_annotation(function, annotation)
     if isinstance(annotation, (ArrayAnnotation, ConstexprAnnotation)):
         return annotation
     if annotation is Constexpr:
@@ -244,7 +244,12 @@ def read_annotation(function: Callable[..., Any], annotation: Any) -> ArrayAnnot
     return dtype
 
 
-def _evaluated(function: Callable[..., Any], text: str) -> Any:
+_UNKNOWN = ("its names must be known here: under `from __future__ import annotations` those of an enclosing function are known only if "
+            "the body uses them, too")
+
+
+def evaluate_annotation(function: Callable[..., Any], text: str) -> Any:
+    """What the text of an annotation stands for, in the names of the function. KernelError."""
     inner = inspect.unwrap(function)
     names = dict(getattr(inner, "__globals__", {}))
     code = getattr(inner, "__code__", None)
@@ -258,8 +263,8 @@ def _evaluated(function: Callable[..., Any], text: str) -> Any:
     except KernelError:
         raise
     except Exception as e:
-        raise KernelError(f"Unsupported type annotation: {text!r} ({type(e).__name__}: {e})", hint="its names must be known here") from e
-    return _evaluated(function, value) if isinstance(value, str) else value
+        raise KernelError(f"Unsupported type annotation: {text!r} ({type(e).__name__}: {e})", hint=_UNKNOWN) from e
+    return evaluate_annotation(function, value) if isinstance(value, str) else value
 
 
 def where_defined(function: Callable[..., Any]) -> str:

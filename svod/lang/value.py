@@ -146,7 +146,9 @@ def rebuild(value: Any, leaf: Callable[[Any], Any]) -> Any:
 
 
 def has_cells(value: object) -> bool:
-    """True if a list, tuple or dict holds cells."""
+    """True if a list, tuple, dict or vector holds cells."""
+    if isinstance(value, Vector):
+        return any(isinstance(v, Cell) for v in value.lanes)
     if isinstance(value, (list, tuple)):
         return any(has_cells(v) for v in value)
     if isinstance(value, dict):

@@ -9,7 +9,7 @@ import random
 
 from svod.codegen.apply import apply_opts
 from svod.codegen.closers import axes
-from svod.codegen.order import check_order
+from svod.codegen.order import order_of
 from svod.codegen.pipeline import Context, lower
 from svod.codegen.schedule import Opt, OptKind, Panel, Path, Tail
 from svod.errors import ScheduleError
@@ -70,31 +70,34 @@ def random_panel(graph: UOp, rng: random.Random, axis: Path, slot: int) -> Panel
 def random_opts(kernel: UOp, context: Context, seed: int, *, most: int = 6) -> tuple[Opt, ...]:
     """Up to `most` Opts that can be applied to `kernel` one after the other."""
     rng = random.Random(seed)
-    start = graph = lower(kernel, context, stop_after="simplify-kernel")
+    graph = lower(kernel, context, stop_after="simplify-kernel")
+    order = order_of(graph)
     taken: list[Opt] = []
     for _ in range(3 * most):
         opt = random_opt(graph, rng)
         if opt is None or len(taken) == most:
             break
+        if order.refuses(opt, graph):
+            continue
         try:
-            check_order(start, (*taken, opt), context.target.cores)
             graph = apply_opts(graph, (opt,), context.target.cores)
         except ScheduleError:
             continue
+        order = order.after(opt, graph)
         taken.append(opt)
     return tuple(taken)
 
 
-def accepted_opts(kernel: UOp, context: Context, seed: int) -> tuple[Opt, ...]:
-    """The longest beginning of `random_opts` with which `kernel` can be lowered."""
+def scheduled(kernel: UOp, context: Context, seed: int) -> tuple[tuple[Opt, ...], UOp]:
+    """The longest beginning of `random_opts` with which `kernel` can be lowered, and its LINEAR program."""
     opts = random_opts(kernel, context, seed)
-    while opts:
+    while True:
         try:
-            lower(with_opts(kernel, opts), context)
-            break
+            return opts, lower(with_opts(kernel, opts), context)
         except ScheduleError:
+            if not opts:
+                raise
             opts = opts[:-1]
-    return opts
 
 
 def with_opts(kernel: UOp, opts: tuple[Opt, ...]) -> UOp:

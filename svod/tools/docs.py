@@ -313,10 +313,10 @@ def builtins_page() -> str:
     """Every name of the kernel language."""
     return page(
         "The names of the kernel language", "the docstrings of `svod/lang/`",
-        "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says what "
-        "work items that share memory may rely on.",
-        "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others are "
-        "refused there. In kernels a function of numbers takes vectors as well, lane by lane.", *builtin_parts())
+        "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says "
+        "what work items that share memory may rely on.",
+        "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others "
+        "are refused there. In kernels a function of numbers takes vectors as well, lane by lane.", *builtin_parts())
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import given, strategies
 
 import svod
 from svod.codegen.pipeline import Context, lower
+from svod.codegen.schedule import parse_opt
 from svod.codegen.strategy import TUNING
 from svod.config import CacheSettings
 from svod.ir.interp import Interpreter
@@ -19,11 +20,12 @@ from svod.testing.case import Case
 from svod.testing.kernels import CASES
 from svod.testing.random_effects import effect_case
 from svod.testing.random_kernels import random_case
-from svod.testing.random_schedules import accepted_opts, with_opts
+from svod.testing.random_schedules import scheduled, with_opts
 
 BLOCK = 100
-RANDOM_KERNELS = 1800
-RANDOM_SCHEDULES = 200
+RANDOM_KERNELS = 400
+RANDOM_SCHEDULES = 400
+RANDOM_EFFECTS = 120
 
 
 @pytest.mark.devices("CPU")
@@ -102,19 +104,17 @@ def _interpreted(linear: svod.UOp, buffers: list[np.ndarray], case: Case, cores:
 
 
 def check_scheduled(device: svod.Device, seed: int) -> None:
-    """One random kernel under a random schedule, bit for bit; the message is a reproducer."""
+    """One random kernel under a random schedule, bit for bit, interpreted and every fourth compiled; the message is a reproducer."""
     case, cores = scheduled_case(seed), 1 + seed % 3
     with svod.override(config=svod.Config(threads=cores), cache=CacheSettings(enabled=False)):
         context = Context(replace(device.target, cores=cores), svod.Config(threads=cores))
-        opts = accepted_opts(case.ast, context, seed)
-        ast, again = with_opts(case.ast, opts), f"scheduled_case({seed}), {cores} cores, opts {[*map(str, opts)]}"
-        runs = [case.fresh(), case.fresh()]
-        device.compile(ast).execute(runs[0], case.vals)
-        linear = lower(ast, context) if seed % 4 == 0 else None
-    if linear is None:
-        runs.pop()
-    else:
-        _interpreted(linear, runs[1], case, cores)
+        opts, linear = scheduled(case.ast, context, seed)
+        again = f"scheduled_case({seed}), {cores} cores, opts {[*map(str, opts)]}"
+        runs = [case.fresh()]
+        _interpreted(linear, runs[0], case, cores)
+        if seed % 4 == 0:
+            runs.append(case.fresh())
+            device.compile(with_opts(case.ast, opts)).execute(runs[1], case.vals)
     for buffers in runs:
         for slot, want in case.expected.items():
             assert np.array_equal(buffers[slot], want, equal_nan=want.dtype.kind == "f"), f"reproduce with: {again}"
@@ -127,13 +127,43 @@ def test_random_schedules(device: svod.Device, block: int) -> None:
         check_scheduled(device, seed)
 
 
+@pytest.mark.devices("CPU")
+def test_random_effects(device: svod.Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default strategy keeps the order of effects, on any number of cores; every fourth kernel is compiled, the others interpreted."""
+    monkeypatch.setattr("svod.codegen.strategy.TUNING", replace(TUNING, parallel_work=0))
+    for seed in range(RANDOM_EFFECTS):
+        case, cores = effect_case(seed), 1 + seed % 3
+        buffers = case.fresh()
+        with svod.override(config=svod.Config(threads=cores), cache=CacheSettings(enabled=False)):
+            if seed % 4:
+                context = Context(replace(device.target, cores=cores), svod.Config(threads=cores))
+                _interpreted(lower(case.ast, context), buffers, case, cores)
+            else:
+                device.compile(case.ast).execute(buffers, case.vals)
+        again = f"reproduce with: effect_case({seed}), {cores} cores"
+        assert all(np.array_equal(buffers[k], want) for k, want in case.expected.items()), again
+
+
 @pytest.mark.devices("INTERP")
 def test_random_effects_interpreted(device: svod.Device) -> None:
-    for seed in range(100):
+    for seed in range(40):
         case = effect_case(seed)
         buffers = case.fresh()
         device.compile(case.ast).execute(buffers, case.vals)
         assert all(np.array_equal(buffers[k], want) for k, want in case.expected.items()), f"reproduce with: effect_case({seed})"
+
+
+@pytest.mark.devices("CPU")
+@pytest.mark.parametrize(("seed", "opts"), [
+    (1000725, ("SPLIT(2 by 8 peel)", "SPLIT(2.0 by 5 peel)", "PAD(2.1 by 4)", "SPLIT(1 by 32 unit 2 balanced)")),
+    (4001375, ("SPLIT(1 by 3 peel)", "SPLIT(0 by 8 mask)")),
+], ids=str)  # fmt: skip
+def test_schedules_that_were_wrong_once(device: svod.Device, seed: int, opts: tuple[str, ...]) -> None:
+    """A store that is part of two loops of a peeled split; a gated load before a loop that may not run."""
+    case = effect_case(seed)
+    buffers = case.fresh()
+    _interpreted(lower(with_opts(case.ast, tuple(map(parse_opt, opts))), Context(device.target, svod.Config())), buffers, case, 1)
+    assert all(np.array_equal(buffers[slot], want) for slot, want in case.expected.items())
 
 
 @pytest.mark.hypothesis

@@ -58,6 +58,15 @@ def test_a_load_that_is_surely_inside_its_buffer_needs_no_test(lower_to: Lower) 
     assert Op.IF in ops(lower_to(invariant(N, size=5), opts=[]))
 
 
+def test_a_gate_does_not_let_a_load_pass_that_test(lower_to: Lower) -> None:
+    n = UOp.variable("n", 0, 100)
+    i, j = axes(8, n)
+    gated = p(1, "a").index(i + n - 1, i < 4).load(0.0)
+    linear = lower_to(UOp.sink(p(0, "out")[i * 100 + j].store(gated), name="gated"), "linearize", [])
+    ops = [u.op for u in linear.src]
+    assert ops.index(Op.IF) < ops.index(Op.LOAD) < ops.index(Op.ENDIF)
+
+
 def test_a_load_from_memory_that_the_loop_writes_stays_in_it(lower_to: Lower) -> None:
     linear = lower_to(CASES["prefix_sum"]().ast, opts=[])
     order = ops(linear)

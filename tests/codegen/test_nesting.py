@@ -42,3 +42,4 @@ def test_a_loop_closed_before_what_it_bounds_is_found() -> None:
 def test_an_expanded_loop_bounds_no_loop_of_its_own_nest(kind: AxisKind) -> None:
     i, j, store = triangle(kind)
     assert badly_nested(UOp.sink(store.end(i, j))) == (j, i)
+    assert badly_nested(UOp.sink(store.end(j).end(i))) == (j, i)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import svod
 from svod import Opt, OptKind, Tail, UOp, dtypes
-from svod.codegen.schedule import parse_opt
+from svod.codegen.schedule import Panel, parse_opt
 from svod.errors import ScheduleError
 from svod.ir.ops import Op
 from svod.testing.written_order import run_as_written
@@ -78,10 +80,30 @@ def test_opts_print_and_parse_back(text: str) -> None:
     assert str(parse_opt(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "SPLIT", "SPLIT()", "TWIST(0)", "SPLIT(0 by x)", "VECTOR(0) VECTOR(1)"])
-def test_text_that_is_no_opt(text: str) -> None:
-    with pytest.raises(ScheduleError):
-        parse_opt(text)
+@pytest.mark.parametrize("text", ["", "SPLIT", "SPLIT()", "TWIST(0)", "SPLIT(0 by x)", "VECTOR(0) VECTOR(1)", "SPLIT(0..1 by 2)",
+                                  "SPLIT(0. by 2)", "SWAP(- with 1)", "STAGE(0 by 1 as 0,,1)", f"SPLIT(0 by {'9' * 5000})",
+                                  None, 5, b"VECTOR(0)", ["VECTOR(0)"]], ids=lambda t: str(t)[:20])  # fmt: skip
+def test_what_is_no_text_of_an_opt(text: object) -> None:
+    with pytest.raises(ScheduleError, match="is not an Opt"):
+        parse_opt(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fields", [
+    {"kind": "SPLIT"}, {"axis": 0}, {"axis": [0]}, {"axis": (0.0,)}, {"axis": (True,)}, {"amount": 4.0}, {"amount": "4"}, {"amount": True},
+    {"tail": "mask"}, {"other": [1]}, {"unit": 1.0}, {"panel": None}, {"panel": "pad 1"},
+], ids=str)  # fmt: skip
+def test_an_opt_has_fields_of_the_types_it_says(fields: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"kind": OptKind.SPLIT, "axis": (0,), "amount": 4}
+    Opt(**right)
+    with pytest.raises(ScheduleError, match="an Opt with"):
+        Opt(**(right | fields))
+
+
+@pytest.mark.parametrize("fields", [{"order": [(0,)]}, {"order": (0,)}, {"order": ((0.5,),)}, {"pad": -1}, {"pad": "1"}, {"shared": 1},
+                                    {"guard": 2.0}, {"reads": True}, {"reads": -4}], ids=str)  # fmt: skip
+def test_a_panel_has_fields_of_the_types_it_says(fields: dict[str, Any]) -> None:
+    with pytest.raises(ScheduleError, match="a Panel with"):
+        Panel(**fields)
 
 
 @pytest.mark.parametrize(("kind", "amount"), [(OptKind.SPLIT, 0), (OptKind.SPLIT, -3), (OptKind.PAD, 0)])
@@ -186,6 +208,8 @@ def effects() -> dict[str, UOp]:
     now = cell.after(first, j)
     running = now[0].load() * 3 + a[i * 5 + j].load()
     x, y = o[i].load(), o[i * -1 + 11].load()
+    own = UOp.memory(0, dtypes.i64, 5, svod.AddrSpace.LOCAL)
+    filled = own[j].store(a.index(j, i < 0).load(7) + o[j].load()).end(j)
     return {
         "overlap": UOp.sink(o[i + j].store(a[i * 5 + j].load()).end(i, j)),
         "folded": UOp.sink(o[i % 3].store(o[i % 3].load() * 3 + a[i].load()).end(i)),
@@ -198,6 +222,11 @@ def effects() -> dict[str, UOp]:
         "again": UOp.sink(UOp.group(o[t].store(o[t * 2].load() + a[t].load()), q[t].store(o[t * 3].load())).end(t)),
         "scan": UOp.sink(UOp.group(now[0].store(running), q[i * 5 + j].store(running)).end(j).end(i)),
         "swapped": UOp.sink(UOp.group(o[i].store(y.after(x)), o[i * -1 + 11].store(x)).end(i)),
+        "vanished": UOp.sink(UOp.group(o[i].store(x - x), q[i].store(x)).end(i)),
+        "never": UOp.sink(UOp.group(o.index(i, i < 0).store(x), o[i].store(a[i].load()), q[i].store(x)).end(i)),
+        "filled": UOp.sink(o[i + j + 1].store(own.after(filled)[j].load() + a[j].load()).end(i, j)),
+        "beside": UOp.sink(UOp.group(o[i].store(a[i].load()), UOp.group(q[0].store(i.cast(dtypes.i64)), q[j + i].store(o[j].load())).end(j))
+                           .end(i)),
         "peeled": UOp.sink(o[i + j].store(o[i].load() + o[j].load() * 3).end(i, j)),
     }
 
@@ -248,7 +277,8 @@ def test_what_keeps_the_order_is_accepted(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("opts", [["UNROLL(1)", "SPLIT(1 by 2 peel)"], ["VECTOR(1)", "PAD(1 by 8)"], ["UNROLL(0)", "MERGE(0 with 1)"],
-                                  ["UNROLL(0)", "PARALLEL(0)"]], ids=" ".join)  # fmt: skip
+                                  ["UNROLL(0)", "PARALLEL(0)"], ["UNROLL(0)", "SWAP(0 with 1)"], ["VECTOR(1)", "SWAP(0 with 1)"],
+                                  ["UNROLL(0)", "MERGE(1 with 0)"]], ids=" ".join)  # fmt: skip
 def test_a_marked_axis_is_not_cut_any_more(opts: list[str]) -> None:
     with pytest.raises(ScheduleError, match="marked"):
         svod.Device("CPU").compile(independent()["copy"][0], opts=opts)

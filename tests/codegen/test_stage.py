@@ -10,9 +10,10 @@ import svod
 from svod import AddrSpace, UOp, dtypes
 from svod.codegen.apply import core_id
 from svod.codegen.schedule import Opt, OptKind, parse_opt
-from svod.codegen.stage import stage_operand, stride
+from svod.codegen.stage import COPIED, stage_operand, stride
 from svod.dtype import PtrDType
 from svod.errors import ScheduleError
+from svod.ir.args import AxisKind
 from svod.ir.ops import Op
 from svod.testing.kernels import axes, p
 
@@ -166,11 +167,57 @@ def test_panels_that_are_refused(lower_to: Lower, opts: list[str], what: str) ->
     assert opts[-1].split(" by")[0] in str(refused.value)
 
 
+def test_a_shared_panel_of_what_the_kernel_writes_is_refused(lower_to: Lower) -> None:
+    i, j = axes(M, K)
+    own = UOp.memory(0, dtypes.f32, K, AddrSpace.LOCAL)
+    filled = own[j].store(p(0, "out")[i * K + j].load()).end(j)
+    ast = UOp.sink(p(0, "out")[i * K + j + 1].store(own.after(filled)[j].load()).end(i, j), name="moved")
+    axis = next(r.arg.path[0] for u in lower_to(ast, "close-loops").find(Op.AFTER) for e in u.src[1:] if e.op is Op.END for r in e.src[1:])
+    with pytest.raises(ScheduleError, match="the kernel writes buffer 0"):
+        lower_to(ast, "apply-schedule", [f"STAGE({axis} by 0 shared)"])
+
+
 def test_rows_that_are_not_evenly_apart_have_no_guard(lower_to: Lower) -> None:
     i, j = axes(M, K)
     ast = UOp.sink(p(0, "out")[i * K + j].store(p(1, "a")[i + j * j].load()), name="squares")
     with pytest.raises(ScheduleError, match="not evenly apart"):
         lower_to(ast, "apply-schedule", ["STAGE(0 by 1 if 64)"])
+
+
+def test_versions_of_effects_that_wait_for_one_another_are_refused(lower_to: Lower) -> None:
+    (i,) = axes(K)
+    n = UOp.variable("n", 1, 1 << 20)
+    first = p(0, "out")[i].store(p(1, "a")[i * n].load())
+    ast = UOp.sink(UOp.group(first, p(2, "b")[i].store(p(0, "out").after(first)[i + 1].load())).end(i), name="waiting")
+    lower_to(ast, "apply-schedule", ["SPLIT(0 by 8)", "STAGE(0.0 by 1)"])
+    with pytest.raises(ScheduleError, match="wait for one another"):
+        lower_to(ast, "apply-schedule", ["SPLIT(0 by 8)", "STAGE(0.0 by 1 if 64)"])
+
+
+@pytest.mark.parametrize("text", ["SPLIT(-3.0 by 2 peel)", "SWAP(-3.0 with 0)", "STAGE(-3.1 by 1)"])
+def test_a_guard_is_no_loop_to_be_scheduled(lower_to: Lower, text: str) -> None:
+    i, j = axes(M, K)
+    ast = UOp.sink(p(0, "out")[i * K + j].store(p(1, "a")[j * UOp.variable("n", 1, 1 << 20) + i].load()), name="turn")
+    lower_to(ast, "apply-schedule", ["STAGE(0 by 1 if 64)"])
+    with pytest.raises(ScheduleError, match="is a test"):
+        lower_to(ast, "apply-schedule", ["STAGE(0 by 1 if 64)", text])
+
+
+def test_a_panel_has_a_size_that_can_be_had(lower_to: Lower) -> None:
+    i, j = axes(M, UOp.variable("n", 0, 1 << 20))
+    ast = UOp.sink(p(0, "out")[i].store(p(1, "a")[i * 1024 + j].load().sum(j)), name="rows")
+    lower_to(ast, "apply-schedule", ["STAGE(0 by 1)"])
+    i, j = axes(1 << 10, UOp.variable("n", 0, 1 << 20))
+    ast = UOp.sink(p(0, "out")[i].store(p(1, "a")[i * 1024 + j].load().sum(j)), name="rows")
+    with pytest.raises(ScheduleError, match="panel may have 1073741824 elements"):
+        lower_to(ast, "apply-schedule", ["STAGE(0 by 1 shared)"])
+
+
+def test_what_a_reduction_interleaves_is_unrolled_in_the_copy(lower_to: Lower) -> None:
+    out = lower_to(matmul(), "apply-schedule", ["SPLIT(2 by 2)", "INTERLEAVE(2.1)", "SPLIT(1 by 8)", "STAGE(1.0 by 2)"])
+    kinds = {r.arg.kind for u in out.find(Op.END) for r in u.src[1:] if COPIED in r.arg.path}
+    assert AxisKind.UNROLL in kinds
+    assert AxisKind.INTERLEAVE not in kinds
 
 
 def test_a_buffer_that_does_not_move_with_the_axis_is_not_staged() -> None:

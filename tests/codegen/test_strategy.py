@@ -85,6 +85,31 @@ def test_a_kernel_whose_order_matters_runs_as_it_is_written(lower_to: Lower, nam
     assert chosen(lower_to(CASES[name]().ast, "choose-schedule")) == ()
 
 
+def test_stores_that_overlap_are_not_reordered(lower_to: Lower) -> None:
+    i, j = axes(64, 48)
+    source = p(1, "a")
+    across, along = (UOp.sink(p(0, "out")[i + j].store(source[at].load()), name="overlap") for at in (j * 64 + i, i * 48 + j))
+    assert all(o.axis[0] == 1 for ast in (across, along) for o in chosen(lower_to(ast, "choose-schedule")))
+    assert any(o.kind is OptKind.VECTOR for o in chosen(lower_to(along, "choose-schedule")))
+
+
+@pytest.mark.parametrize("rows", [N, 100], ids=str)
+def test_rows_of_a_symbolic_length_become_lanes_and_shares(lower_to: Lower, rows: UOp | int) -> None:
+    m = UOp.variable("m", 0, 1 << 30)
+    i, j = axes(rows, m)
+    opts = chosen(lower_to(UOp.sink(p(0, "out")[i * m + j].store(p(1, "a")[i * m + j].load()), name="copy"), "choose-schedule"))
+    assert {o.axis[0] for o in opts if o.kind is OptKind.VECTOR} == {1}
+    assert {o.axis for o in opts if o.kind is OptKind.PARALLEL} == {(0,)}
+
+
+def test_an_axis_that_bounds_another_becomes_no_lanes(lower_to: Lower) -> None:
+    i = UOp.range(64, 0)
+    j = UOp.range(i + 1, 1)
+    out = p(0, "out")
+    ast = UOp.sink(UOp.group(out[i].store(1.0), p(1, "b")[i * 64 + j].store(2.0).end(j)).end(i), name="triangle")
+    assert all(o.axis[0] != 0 for o in chosen(lower_to(ast, "choose-schedule")) if o.kind in (OptKind.VECTOR, OptKind.UNROLL))
+
+
 def test_a_schedule_of_the_kernel_is_kept(lower_to: Lower) -> None:
     assert [str(o) for o in chosen(lower_to(add(64), "choose-schedule", ["SPLIT(0 by 4)"]))] == ["SPLIT(0 by 4)"]
 

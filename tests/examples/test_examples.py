@@ -86,12 +86,13 @@ def test_one_compilation_serves_every_batch_size_and_every_training(monkeypatch:
 
 @pytest.mark.devices("CPU")
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES / "kernels")  # as the demo does, but not for longer than this test
     example("demo", monkeypatch).main(tmp_path)
     told = capsys.readouterr().out
     facts = ("%13 = sink", "fadd <", "the same program, equal to NumPy in every bit", "ArgumentError: needs at least 1000 elements",
-             "samples/s", "saved:")
+             "samples/s", "saved:", "@sl.kernel", "sizes that do not divide")
     assert [fact for fact in facts if fact not in told] == []
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(PICTURES)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*PICTURES, "mandelbrot.png"])
 
 
 def test_the_hot_loop_is_the_longest_block_that_jumps_back(monkeypatch: pytest.MonkeyPatch) -> None:

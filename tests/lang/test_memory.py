@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import svod.lang as sl
-from svod.errors import KernelError
+from svod.errors import KernelError, LaunchError
 from svod.lang.trace import ArrayType, Constant, trace
 
 F32 = sl.f32.dtype
@@ -266,9 +266,13 @@ def test_printing_and_assertions(device: Any, capfd: pytest.CaptureFixture[str])
     assert "row: i = {}, a = {}" in text
     assert "item {}" in text
     assert "too large" in text
-    if device.name == "INTERP":
-        launch(device, says, 1, 2, np.array([3, 4], np.int32), "row")
-        assert "row: i = 1, a = 4" in capfd.readouterr().out
+    launch(device, says, 1, 2, np.array([3, 4], np.int32), "row")
+    assert capfd.readouterr().out == "row: i = 1, a = 4\nitem 1\n"
+    where = r"test_memory\.py:\d+:\d+, kernel 'says', block \(0, 0, 0\), thread \(0, 0, 0\)"
+    with pytest.raises(LaunchError, match=rf"assertion failed: too large\n  at: .*{where}"):
+        launch(device, says, 1, 2, np.array([10, 4], np.int32), "row")
+    with pytest.raises(LaunchError, match=r"assertion failed: a is -5\n.*thread \(1, 0, 0\)"):
+        launch(device, says, 1, 2, np.array([3, -5], np.int32), "row")
 
 
 @on_devices
@@ -287,3 +291,18 @@ def test_a_barrier_wants_all_work_items() -> None:
 
     with pytest.raises(KernelError, match=r"barrier\(\) in a kernel launched with threads=n"):
         trace(waits, {"a": ArrayType(F32)}, guarded=True)
+
+
+@on_devices
+def test_vectors_in_lists_are_carried_by_loops(device: Any) -> None:
+    def accumulate(r: sl.Array[sl.f32], n: sl.i32) -> None:
+        sums = [[sl.vec(sl.f32, 2)(0.0)], [sl.vec(sl.f32, 2)(1.0)]]
+        for i in range(n):
+            for k in sl.static_range(2):
+                sums[k][0] = sums[k][0] * 2 + i
+        for k in sl.static_range(2):
+            r[k] = sums[k][0][1]
+
+    r = np.zeros(2, np.float32)
+    launch(device, accumulate, 1, 1, r, 3)
+    assert r.tolist() == [0 + 2 + 2, 8 + 2 + 2]

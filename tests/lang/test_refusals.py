@@ -58,6 +58,7 @@ REFUSED = {
     "y = [1.0]\nfor i in range(n):\n    y = [1.0, 2.0]\nr[0] = y[0]": "changes from list of 1 to list of 2",
     "for i in x:\n    r[0] = i": "an array cannot be iterated over",
     "for i in n:\n    r[0] = i": "a dynamic i32 cannot be iterated over",
+    "r[0] = sum(x[i] for i in range(n))": r"range\(\) of a dynamic value stands only in a `for` statement",
     "for i, j in range(n):\n    r[0] = i": "For loop target must be a simple variable",
     "for i in range():\n    pass": r"Invalid range\(\) call",
     "for i in range(0, n, 0):\n    pass": "a step of 0",
@@ -208,6 +209,26 @@ def test_parameters(signature: str, message: str) -> None:
     with pytest.raises(KernelError, match=re.escape(message)) as caught:
         trace(names["probe"], {"x": ScalarType(F32)})
     assert "<probe>:1" in caught.value.at
+
+
+def test_types_of_an_enclosing_function() -> None:
+    def make(kind: Any, seen: bool) -> sl.Kernel:
+        if seen:
+            @sl.kernel
+            def used(x: sl.Array[kind]) -> None:
+                x[0] = kind(1)
+            return used
+
+        @sl.kernel
+        def unused(x: sl.Array[kind]) -> None:
+            x[0] = 1
+        return unused
+
+    x = np.zeros(1, np.float16)
+    make(sl.f16, True)[1, 1](x)
+    assert x[0] == 1
+    with pytest.raises(KernelError, match=r"NameError: name 'kind'(.|\n)*known only if the body uses them, too"):
+        make(sl.f16, False)
 
 
 def test_element_types_of_arrays() -> None:

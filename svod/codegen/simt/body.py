@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from svod.codegen.simt.access import Access
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, some, splat, widen
+from svod.codegen.simt.messages import asserted, printed
 from svod.codegen.simt.shape import JUMPS, jumps_out
 from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import dtypes
@@ -388,4 +389,5 @@ def _is_cheap(arm: UOp) -> bool:
 _STATEMENTS: dict[Op, Callable[[Body, UOp], None]] = {
     Op.LET: Body.let, Op.STORE: Body.store, Op.BRANCH: Body.branch, Op.FOR: Body.for_, Op.LOOP: Body.loop, Op.BARRIER: Body.barrier,
     Op.BREAK: Body.jump, Op.CONTINUE: Body.jump, Op.RETURN: Body.jump, Op.GROUP: lambda b, s: None,
+    Op.PRINT: printed, Op.ASSERT: asserted,
 }

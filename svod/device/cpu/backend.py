@@ -20,6 +20,7 @@ from svod.device.allocator import HostAllocator, LRUAllocator
 from svod.device.arguments import HostView
 from svod.device.cpu.jit import LoadedObject, assembly, compile_ir, host_cpu, load_object
 from svod.device.cpu.launcher import BufferParam, LaunchSpec, ScalarParam, make_launcher, make_raw
+from svod.device.cpu.messages import Messages
 from svod.device.cpu.native import Native, load_native
 from svod.device.cpu.pool import Pool
 from svod.device.cpu.probe import cpu_target
@@ -36,10 +37,12 @@ from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
+from svod.renderers.llvm.messages import RECORD
 from svod.renderers.llvm.module import render_module
 from svod.target import Target
 
 SYMBOLS = ("entry", "reach")
+"""What every kernel exports; RECORD is there as well where the kernel has an ASSERT."""
 
 
 class CPURenderer:
@@ -61,7 +64,7 @@ class CPURenderer:
         native = [rewrite(rewrite(e, SIMPLIFY), rules) for e in (*low.reach, low.work)]
         text = render_module(low.linear, low.meta, called, target.vector_bits, native, apart=ast.op is not Op.THREADS)
         show_source(called, text.text, "ll")
-        needs = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes)
+        needs = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes, text.record_words)
         return ProgramSpec(called, text.text, "CPU", ast, low.meta, needs, low.reach, low.work, low.aliases)
 
     @property
@@ -107,11 +110,12 @@ def pool(threads: int) -> Pool:
 
 @dataclass(frozen=True)
 class CPURunner:
-    """One loaded kernel."""
+    """One loaded kernel. Every launch of one that prints or has assertions is heard, whichever way it goes."""
 
     compiled: CompiledSpec
     code: LoadedObject
     target: Target
+    messages: Messages
 
     def spec(self) -> LaunchSpec:
         """What the native launcher must check and run."""
@@ -139,10 +143,11 @@ class CPURunner:
         return int(self.compiled.meta.global_size[0].arg.value)
 
     def fast(self) -> Callable[..., bool] | None:
-        return make_launcher(self.spec(), pool(settings().config.threads), owner=self.code)
+        launcher = make_launcher(self.spec(), pool(settings().config.threads), owner=self.code)
+        return self.messages.around(launcher) if launcher is not None and self.messages.speaks else launcher
 
     def raw(self) -> Callable[..., bool] | None:
-        """Takes integer addresses, believed without a look. Unsafe."""
+        """Takes integer addresses, believed without a look; what assertions say is lost. Unsafe."""
         return make_raw(self.spec(), pool(settings().config.threads), owner=self.code)
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
@@ -154,9 +159,10 @@ class CPURunner:
         scalars = [_bits(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
         slots = (ctypes.c_uint64 * max(1, len(views) + len(scalars)))(*[v.address for v in views], *scalars)
         needs = self.compiled.needs
-        pool(settings().config.threads).run(
-            self.code.address("entry"), ctypes.addressof(slots), self.cores, needs.phases, needs.shared_bytes, needs.private_bytes
-        )
+        with self.messages.heard(values):
+            pool(settings().config.threads).run(
+                self.code.address("entry"), ctypes.addressof(slots), self.cores, needs.phases, needs.shared_bytes, needs.private_bytes
+            )
 
     def asm(self) -> str:
         return assembly(self.compiled.src or "")
@@ -171,15 +177,16 @@ def _bits(dtype: DType, value: int | float) -> int:
 
 def _load(compiled: CompiledSpec, stored: bytes | None, target: Target) -> tuple[Program, bytes]:
     code = None
+    symbols = (*SYMBOLS, RECORD) if compiled.needs.record_words else SYMBOLS
     if stored:
         try:
-            code, machine = load_object(stored, SYMBOLS), stored
+            code, machine = load_object(stored, symbols), stored
         except CompileError:
             code = None  # not what this machine makes: compile
     if code is None:
         machine = compile_ir(compiled.src or "", level=settings().config.opt_level)
-        code = load_object(machine, SYMBOLS)
-    return Program(compiled, CPURunner(compiled, code, target), target.limits), machine
+        code = load_object(machine, symbols)
+    return Program(compiled, CPURunner(compiled, code, target, Messages(compiled, code)), target.limits), machine
 
 
 def open_host() -> Device:

@@ -13,6 +13,7 @@ from svod.ir.bounds import interval
 from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
 from svod.ir.uop import UOp
 from svod.renderers.llvm.elementwise import LANE_CALLS, spelled
+from svod.renderers.llvm.messages import assert_, print_
 from svod.renderers.llvm.saturate import saturated
 from svod.renderers.llvm.types import literal, mangled, memory_type, value_type
 
@@ -474,4 +475,6 @@ _HANDLERS = {
     Op.LOAD: Body.load,
     Op.STORE: Body.store,
     Op.ATOMIC: Body.atomic,
+    Op.PRINT: print_,
+    Op.ASSERT: assert_,
 }

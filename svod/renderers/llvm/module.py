@@ -1,7 +1,8 @@
 """A LINEAR program as one LLVM module: a function for each phase, and `entry`, which the CPU runtime calls.
 
 Owns: the CPU kernel ABI (see docs/cpu-abi.md), memory layout of scratch, function attributes. Must not know llvmlite.
-Invariant: the module exports `entry` (and `reach`) and nothing else; its text depends only on the arguments.
+Invariant: the module exports `entry` (and `reach`, and `failed` where it has an ASSERT) and nothing else; its text depends only on the
+arguments.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from svod.ir.args import BarrierScope
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.llvm.function import Body
+from svod.renderers.llvm.messages import record, record_words
 from svod.renderers.llvm.reach import render_reach
 from svod.renderers.llvm.types import value_type
 from svod.target.abi import CORE_ID, Metadata, Param
@@ -23,12 +25,15 @@ ALIGN = 64
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Module text and what the runtime must provide: phases to run, bytes of scratch for the launch and for each core."""
+    """Module text and what the runtime must provide: phases to run, bytes of scratch for the launch and for each core.
+
+    `record_words`: i64s of the record `failed`, which the runtime looks at after a launch."""
 
     text: str
     phases: int
     shared_bytes: int
     private_bytes: int
+    record_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,10 @@ def render_module(
     ]
     if reach is not None:
         parts.append(render_reach(reach, meta, declarations))
+    if words := record_words(linear):
+        parts.append(record(words))
     parts += [*sorted(declarations), _attributes(vector_bits)]
-    return Rendered("\n".join(parts) + "\n", len(phases), shared_bytes, private_bytes)
+    return Rendered("\n".join(parts) + "\n", len(phases), shared_bytes, private_bytes, words)
 
 
 def _describe(p: Param) -> str:

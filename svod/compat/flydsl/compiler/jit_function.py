@@ -1,0 +1,103 @@
+"""`@flyc.jit`: a host function that launches kernels.
+
+Owns: what FlyDSL adds to svod's: conversion of arguments, COMPILE_ONLY, dumps. Must not know how kernels are compiled.
+Invariant: the function runs as ordinary Python each time; what it launches is compiled once for each combination of types.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from svod.compat.flydsl import environment
+from svod.compat.flydsl.compiler.jit_argument import JitArgumentRegistry, is_plain
+from svod.compat.flydsl.faults import UnknownArgument
+from svod.config import settings
+from svod.device.device import Device
+from svod.errors import ArgumentError, SvodError
+from svod.lang import host
+from svod.lang.kernels import host_run
+from svod.lang.specialize import Variant
+from svod.lang.types import Scalar, Stream, evaluate_annotation
+
+
+class JitFunction(host.JitFunction):
+    """A host function in which kernels are called: `kernel(args).launch(grid=, block=, smem=, stream=)`."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.signature = inspect.signature(function)
+
+    @functools.cached_property
+    def _kinds(self) -> dict[str, Any]:
+        found = {}
+        for p in self.signature.parameters.values():
+            kind = p.annotation
+            found[p.name] = evaluate_annotation(self.function, kind) if isinstance(kind, str) else kind
+        return found
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the function and its launches. UnknownArgument (a TypeError) for what no kernel could take."""
+        if host_run.get() is not None:
+            return self.function(*args, **kwargs)
+        bound = self._checked(args, kwargs)
+        with environment.cache_settings():
+            folder = environment.dump_folder()
+            if environment.compile_only() or folder is not None:
+                made = self.compile(*bound.args, **bound.kwargs)
+                if folder is not None:
+                    for variant in made.kernels:
+                        _dump(variant, folder)
+            if environment.compile_only():
+                arch = environment.architecture() or Device(settings().device).name
+                _say(f"[flydsl] COMPILE_ONLY=1, compilation succeeded (arch={arch})")
+                return None
+            return super().__call__(*bound.args, **bound.kwargs)
+
+    def _checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as e:
+            raise UnknownArgument(f"{self.function.__name__}(): {e}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            kind = self._kinds[name]
+            if isinstance(kind, Scalar) and kind.dtype.is_int and isinstance(value, int) and not kind.dtype.min <= value <= kind.dtype.max:
+                raise ArgumentError(f"{value} is no {kind!r}", at=f"parameter {name!r}", hint=f"{kind.dtype.min} to {kind.dtype.max}")
+            if kind is Stream and value is None:
+                bound.arguments[name] = Stream(None)
+            _check_types(self.signature.parameters[name], value)
+        return bound
+
+
+def _check_types(p: inspect.Parameter, value: Any) -> None:
+    """UnknownArgument for what no kernel takes, also among *args and **kwargs."""
+    values = value if p.kind is p.VAR_POSITIONAL else value.values() if p.kind is p.VAR_KEYWORD else (value,)
+    for v in values:
+        if not is_plain(v) and JitArgumentRegistry.get(type(v))[0] is None:
+            raise UnknownArgument(f"No JitArgument registered for type {type(v).__name__} (parameter {p.name!r})")
+
+
+def _dump(variant: Variant, folder: Path) -> None:
+    """Statements, rendered text and machine code of a kernel, each in a file."""
+    _say(f"[flydsl] DUMP_IR enabled, dir={folder}")
+    place = folder / variant.name
+    place.mkdir(parents=True, exist_ok=True)
+    for name, part in (("00_original.svod", "ir"), ("01_rendered.txt", "source"), ("final_isa.s", "asm")):
+        try:
+            content: str = getattr(variant, part)
+        except SvodError as e:
+            content = f"not available: {e.what}\n"
+        (place / name).write_text(content, encoding="utf-8")
+        _say(f"[flydsl] dump {name.partition('.')[0]} -> {place / name}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def jit(function: Any = None) -> Any:
+    """Makes a host function of a Python function; `@jit` and `@jit()` both work."""
+    return JitFunction if function is None else JitFunction(function)
