@@ -83,6 +83,46 @@ void mandelbrot(int32_t *restrict count, long rows, long columns, long steps) {
     }
 }
 
+static inline float normal_of(float x) { return 0.5f * (1 + erff(x * 0.70710678f)); }
+void black_scholes(in spot, in strike, in years, out_ prices, long n, float rate, float volatility) {
+#pragma omp parallel for simd schedule(static)
+  for (long i = 0; i < n; i++) {
+    float s = spot[i], k = strike[i], t = years[i], spread = volatility * sqrtf(t);
+    float d1 = (logf(s / k) + (rate + volatility * volatility / 2) * t) / spread, d2 = d1 - spread, later = k * expf(-rate * t);
+    prices[i] = s * normal_of(d1) - later * normal_of(d2);
+    prices[n + i] = later * normal_of(-d2) - s * normal_of(-d1);
+  }
+}
+
+void spmv_csr(const int32_t *restrict starts, const int32_t *restrict columns, in values, in x, out_ y, long rows) {
+  ROWS for (long i = 0; i < rows; i++) {
+    float s = 0;
+    for (int32_t k = starts[i]; k < starts[i + 1]; k++) s += values[k] * x[columns[k]];
+    y[i] = s;
+  }
+}
+
+void game_of_life(const uint8_t *restrict now, uint8_t *restrict then, long height, long width) {
+  ROWS for (long y = 0; y < height; y++) {
+    const uint8_t *above = now + (y + height - 1) % height * width, *here = now + y * width, *below = now + (y + 1) % height * width;
+    for (long x = 0; x < width; x++) {
+      long left = x > 0 ? x - 1 : width - 1, right = x < width - 1 ? x + 1 : 0;
+      int alive = above[left] + above[x] + above[right] + here[left] + here[right] + below[left] + below[x] + below[right];
+      then[y * width + x] = alive == 3 || (alive == 2 && here[x]);
+    }
+  }
+}
+
+void row_argmax(in a, int32_t *restrict o, long m, long n) {
+  ROWS for (long i = 0; i < m; i++) {
+    in x = a + i * n;
+    long at = 0;
+    for (long j = 1; j < n; j++)
+      if (x[j] > x[at]) at = j;
+    o[i] = at;
+  }
+}
+
 #ifdef __FLT16_MAX__
 void rmsnorm(const _Float16 *restrict a, const _Float16 *restrict g, _Float16 *restrict o, long m, long n, float eps) {
   ROWS for (long i = 0; i < m; i++) {

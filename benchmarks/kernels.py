@@ -43,12 +43,12 @@ def prepared(peer: str, bench: Any, name: str, threads: int) -> Run | None:
     return run
 
 
-def serve(peer: str, name: str, threads: int) -> None:
+def serve(peer: str, name: str, options: argparse.Namespace) -> None:
     """Says what is ready, then answers each line with the median seconds of a call in so many seconds."""
-    sys.path[:0] = [str(ROOT), str(GALLERY)]
+    sys.path[:0] = [str(ROOT), str(options.gallery)]
     gallery = importlib.import_module("gallery")
     bench = gallery.load(name).bench()
-    run = prepared(peer, bench, name, threads)
+    run = prepared(peer, bench, name, options.threads)
     if run is None:
         print(json.dumps({"absent": True}), flush=True)
         return
@@ -75,7 +75,8 @@ class Worker:
         folder = Path(options.cache) / peer
         folder.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **PEERS[peer].environment(options.threads, str(folder)), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, __file__, "--serve", peer, "--threads", str(options.threads), name]
+        command = [sys.executable, __file__, "--serve", peer, "--threads", str(options.threads), "--gallery",
+                   str(options.gallery), name]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env=environment)
         self.state = self._answer()
@@ -151,14 +152,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p.add_argument("--seconds", type=float, default=0.1, help="length of one measurement")
     p.add_argument("--json", type=Path, help="where to write the figures")
     p.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "svod-bench-cache"), help="what peers compiled, kept between runs")
+    p.add_argument("--gallery", type=Path, default=GALLERY, help="the folder of the kernels")
     p.add_argument("--serve", choices=MODULES, help=argparse.SUPPRESS)
     options = p.parse_args(arguments)
     if unknown := set(options.peers) - MODULES.keys():
         p.error(f"no peer is called {', '.join(sorted(unknown))}")
     if options.serve:
-        serve(options.serve, options.names[0], options.threads)
+        serve(options.serve, options.names[0], options)
         return 0
-    sys.path[:0] = [str(GALLERY)]
+    sys.path[:0] = [str(options.gallery)]
     known = importlib.import_module("gallery").KERNELS
     if unknown := set(options.names) - known.keys():
         p.error(f"no kernel is called {', '.join(sorted(unknown))}")

@@ -65,3 +65,26 @@ def mandelbrot(x: Any, p: Any) -> Run:
 @kinds("rmsnorm")
 def rmsnorm(x: Any, p: Any) -> Run:
     return running("rmsnorm", (x["x"], x["gamma"]), empty(x["x"].shape, np.float16), *x["x"].shape, float(x["eps"]))
+
+
+@kinds("black_scholes")
+def black_scholes(x: Any, p: Any) -> Run:
+    options = (x["spot"], x["strike"], x["years"])
+    n = x["spot"].size
+    return running("black_scholes", options, empty((2, n)), n, float(x["rate"]), float(x["volatility"]))
+
+
+@kinds("spmv_csr")
+def spmv_csr(x: Any, p: Any) -> Run:
+    rows = len(x["starts"]) - 1
+    return running("spmv_csr", (x["starts"], x["columns"], x["values"], x["x"]), empty(rows), rows)
+
+
+@kinds("game_of_life")
+def game_of_life(x: Any, p: Any) -> Run:
+    return running("game_of_life", (x["cells"],), empty(x["cells"].shape, np.uint8), *x["cells"].shape)
+
+
+@kinds("row_argmax")
+def row_argmax(x: Any, p: Any) -> Run:
+    return running("row_argmax", (x["x"],), empty(len(x["x"]), np.int32), *x["x"].shape)

@@ -130,3 +130,72 @@ def mandelbrot_loop(steps, out):
 @kinds("mandelbrot")
 def mandelbrot(x: Any, p: Any) -> Run:
     return running(mandelbrot_loop, empty(x["shape"], np.int32), x["steps"])
+
+
+@njit
+def normal_of(x):
+    return single(0.5) * (single(1) + single(math.erf(x * single(0.70710678))))
+
+
+@parallel
+def black_scholes_loop(options, rate, volatility, out):
+    spot, strike, years = options
+    for i in prange(spot.size):
+        s, k, t = spot[i], strike[i], years[i]
+        spread = volatility * math.sqrt(t)
+        d1 = (math.log(s / k) + (rate + volatility * volatility / single(2)) * t) / spread
+        d2, later = d1 - spread, k * math.exp(-rate * t)
+        out[0, i] = s * normal_of(d1) - later * normal_of(d2)
+        out[1, i] = later * normal_of(-d2) - s * normal_of(-d1)
+
+
+@kinds("black_scholes")
+def black_scholes(x: Any, p: Any) -> Run:
+    options = (x["spot"], x["strike"], x["years"])
+    return running(black_scholes_loop, empty((2, x["spot"].size)), options, single(x["rate"]), single(x["volatility"]))
+
+
+@parallel
+def spmv_loop(starts, columns, values, x, out):
+    for i in prange(out.size):
+        total = single(0)
+        for k in range(starts[i], starts[i + 1]):
+            total += values[k] * x[columns[k]]
+        out[i] = total
+
+
+@kinds("spmv_csr")
+def spmv_csr(x: Any, p: Any) -> Run:
+    return running(spmv_loop, empty(len(x["starts"]) - 1), x["starts"], x["columns"], x["values"], x["x"])
+
+
+@parallel
+def life_loop(now, out):
+    height, width = now.shape
+    for y in prange(height):
+        above, below = (y + height - 1) % height, (y + 1) % height
+        for x in range(width):
+            left, right = x - 1 if x > 0 else width - 1, x + 1 if x < width - 1 else 0
+            alive = (now[above, left] + now[above, x] + now[above, right] + now[y, left] + now[y, right]
+                     + now[below, left] + now[below, x] + now[below, right])
+            out[y, x] = alive == 3 or (alive == 2 and now[y, x] == 1)
+
+
+@kinds("game_of_life")
+def game_of_life(x: Any, p: Any) -> Run:
+    return running(life_loop, empty(x["cells"].shape, np.uint8), x["cells"])
+
+
+@parallel
+def argmax_loop(x, out):
+    for i in prange(len(x)):
+        at = 0
+        for j in range(1, x.shape[1]):
+            if x[i, j] > x[i, at]:
+                at = j
+        out[i] = at
+
+
+@kinds("row_argmax")
+def row_argmax(x: Any, p: Any) -> Run:
+    return running(argmax_loop, empty(len(x["x"]), np.int32), x["x"])

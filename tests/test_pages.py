@@ -10,8 +10,8 @@ from svod.testing.pages import blocks, check
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
-    "ARCHITECTURE.md", "README.md", "docs/coming-from.md", "docs/cpu-abi.md", "docs/language.md", "docs/limitations.md",
-    "docs/memory-model.md", "docs/tour.md",
+    "ARCHITECTURE.md", "README.md", "docs/coming-from.md", "docs/cpu-abi.md", "docs/flydsl.md", "docs/kernel-schema.md", "docs/language.md",
+    "docs/limitations.md", "docs/memory-model.md", "docs/tour.md",
 )
 
 

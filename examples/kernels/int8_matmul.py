@@ -44,7 +44,8 @@ def quantised(x: Array) -> tuple[Array, Array]:
 
 def reference(a: Array, b: Array, scale_a: Array, scale_b: Array) -> Array:
     """The same in NumPy."""
-    return (a.astype(np.int32) @ b.T.astype(np.int32) * scale_a[:, None] * scale_b).astype(ml_dtypes.bfloat16)
+    sums = (a.astype(np.int32) @ b.T.astype(np.int32)).astype(np.float32)
+    return (sums * scale_a[:, None] * scale_b).astype(ml_dtypes.bfloat16)
 
 
 def numpy_fast(a: Array, b: Array, scale_a: Array, scale_b: Array) -> Array:

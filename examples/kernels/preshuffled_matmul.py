@@ -33,7 +33,7 @@ def product(a, b, scale_a, scale_b, c, zero):
         left = sl.load_vector(a, (row, start + part * WIDE), WIDE)
         right = sl.load_vector(b, (sl.block_idx.x, start // WIDE + part, lane, 0), WIDE)
         for half in (0, 8):
-            sums = sl.mma([left[half + e] for e in range(8)], [right[half + e] for e in range(8)], sums, 16, 16, 32)
+            sums = sl.mma(left[half:half + 8], right[half:half + 8], sums, 16, 16, 32)
     column = sl.block_idx.x * EDGE + lane
     for r, total in enumerate(sums):
         i = sl.block_idx.y * EDGE + part * 4 + r

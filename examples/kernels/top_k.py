@@ -21,10 +21,11 @@ def top_k(x: sl.Array[sl.f32, 2], values: sl.Array[sl.f32, 2], places: sl.Array[
     best, place = [sl.f32(NONE)] * k, [n] * k
     for j in range(t, n, BLOCK):
         value, at = x[row, j], sl.i32(j)
+        shift = False
         for s in sl.static_range(k):
-            better = value > best[s]
-            best[s], value = sl.select(better, value, best[s]), sl.select(better, best[s], value)
-            place[s], at = sl.select(better, at, place[s]), sl.select(better, place[s], at)
+            shift = shift or value > best[s]
+            best[s], value = sl.select(shift, value, best[s]), sl.select(shift, best[s], value)
+            place[s], at = sl.select(shift, at, place[s]), sl.select(shift, place[s], at)
     for s in sl.static_range(k):
         top = sl.block_reduce_max(best[0])
         first = sl.block_reduce_min(sl.select(best[0] == top, place[0], n))
@@ -59,6 +60,7 @@ def check(device: str) -> None:
     """AssertionError unless `device` and NumPy agree; with many equal elements, and with rows shorter than a block."""
     for rows, n, k in ((3, 1000, 5), (2, 70, 5), (4, 9, 5), (1, 1, 1)):
         x = np.rint(random(rows, n) * 50)
+        x[0, ::BLOCK] = np.arange(len(x[0, ::BLOCK])) // 3 + 60
         values, places = np.zeros((rows, k), np.float32), np.zeros((rows, k), np.int32)
         run(x, values, places, device)
         want = reference(x, k)

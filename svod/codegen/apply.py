@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 
 from svod.codegen.analysis import injective, pointer
-from svod.codegen.carry import FIRST_AXIS, accumulates, carry_reduction
+from svod.codegen.carry import FIRST_AXIS, accumulates, carry_reduction, meets
 from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
 from svod.codegen.group import group_reduction
 from svod.codegen.nesting import badly_nested
@@ -188,7 +188,7 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
         raise ScheduleError(f"{opt}: the axis is reduced", hint="use GROUP for a reduction over the whole kernel")
     _check_unspread(sink, opt, r, cores)
     stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in _stores(u.src[0], r)]
-    if any(pointer(e).op in (Op.PARAM, Op.DEFINE_SCRATCH) and r not in free_ranges(e.src[0].src[1]) for e in stores):
+    if any(pointer(e).op in (Op.PARAM, Op.DEFINE_SCRATCH) and meets(e, r) for e in stores):
         raise ScheduleError(f"{opt}: its iterations write the same elements", hint="spread an axis along which every store moves")
     _check_private(sink, opt, r)
     start, stop = r.src

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
-from svod.codegen.analysis import conflicts, injective, pointer
+from svod.codegen.analysis import conflicts, injective, pointer, step
 from svod.codegen.closers import axes, effects_of, map_closers, own_nodes
 from svod.codegen.group import fresh_memory
 from svod.codegen.schedule import Opt, Path, path_text
@@ -40,12 +40,18 @@ def path_before(root: UOp, path: Path) -> Path:
     return next(p for n in count(BESIDE) if (p := (*path[:-1], path[-1] - 1, n)) not in taken)
 
 
+def meets(store: UOp, r: UOp) -> bool:
+    """True if iterations of `r` may come to one element because the index stands still for some of them, as that of a merged axis does."""
+    index = store.src[0].src[1]
+    return r not in free_ranges(index) or step(index, r) is None
+
+
 def accumulates(sink: UOp, r: UOp) -> bool:
     """True if iterations of `r` store to elements of a buffer that later ones load: it carries a reduction."""
     for end in (u for u in sink.find(Op.END) if r in u.src[1:]):
         nodes = own_nodes(end.src[0])
         stores = [u for u in nodes if u.op is Op.STORE and pointer(u).op is Op.PARAM]
-        kept = {pointer(u) for u in stores if r not in free_ranges(u.src[0].src[1])}
+        kept = {pointer(u) for u in stores if meets(u, r)}
         if any(u.op is Op.LOAD and pointer(u) in kept for u in nodes):
             return True
     return False

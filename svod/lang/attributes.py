@@ -11,7 +11,7 @@ from typing import Any
 
 from svod.errors import KernelError
 from svod.lang import arithmetic
-from svod.lang.builtin import Builtin, Name
+from svod.lang.builtin import METHODS, Builtin, Name
 from svod.lang.elements import extents, read_element, size
 from svod.lang.frame import dependency
 from svod.lang.tracer import Tracer
@@ -68,6 +68,8 @@ def _of_value(value: Dynamic | Vector, name: str) -> Any:
         return Scalar(value.dtype)
     if name in ("to", "astype", "cast"):
         return Builtin(lambda tracer, kind: arithmetic.cast(value, _dtype(kind)), name)
+    if (method := METHODS.get(name)) is not None:
+        return Builtin(lambda tracer, *args, **kwargs: method.apply(tracer, value, *args, **kwargs), name)
     raise KernelError(f"{describe(value)} has no attribute {name!r}", hint="dtype, and .to(T), which converts")
 
 

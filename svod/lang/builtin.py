@@ -59,6 +59,8 @@ STANDS_FOR: dict[Any, Builtin] = {}
 """Python function -> the builtin that it means where an argument is dynamic."""
 ALWAYS: dict[Any, Builtin] = {}
 """Python function -> the builtin that it always means in a kernel."""
+METHODS: dict[str, Builtin] = {}
+"""Name -> the builtin that `x.name(...)` calls with x first, for values x of the running kernel. The language has none; front ends add."""
 
 
 def meant(function: Any, dynamic: bool) -> Builtin | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from svod.dtype import DType
 from svod.errors import KernelError
 from svod.ir.args import ValueArg
@@ -34,7 +36,7 @@ def enter(t: Tracer, loop: Any, names: Iterable[str]) -> None:
 
 
 def _celled(t: Tracer, loop: Any, value: Any, path: tuple[Any, ...]) -> Any:
-    if isinstance(value, Dynamic) or type(value) in (bool, int, float):
+    if isinstance(value, (Dynamic, np.number, np.bool_)) or type(value) in (bool, int, float):
         return _cell(t, loop, value, path)
     if isinstance(value, Vector):
         return Vector(tuple(_celled(t, loop, v, (*path, i)) for i, v in enumerate(value.lanes)))

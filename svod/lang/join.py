@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from typing import Any, Protocol
 
+import numpy as np
+
 from svod.dtype import DType, dtypes
 from svod.errors import KernelError
 from svod.lang import arithmetic
@@ -90,6 +92,23 @@ def restore(state: State) -> None:
         frame.locals.update(names)
     for container, copy in state.contents.values():
         replace(container, copy)
+
+
+def unchanged(before: State, now: State) -> bool:
+    """True if every name stands for the same object in both states, and every container that `before` knows holds the same ones."""
+    tables = {id(frame): names for frame, names in now.names}
+    if any(names.keys() != (held := tables[id(frame)]).keys() or any(held[n] is not v for n, v in names.items())
+           for frame, names in before.names):
+        return False
+    return all(_same_items(container, copy) for container, copy in before.contents.values())
+
+
+def _same_items(container: Any, copy: Any) -> bool:
+    if type(container) is set:
+        return bool(container == copy)
+    if type(container) is dict:
+        return list(container) == list(copy) and all(container[k] is v for k, v in copy.items())
+    return len(container) == len(copy) and all(a is b for a, b in zip(container, copy, strict=True))
 
 
 def replace(container: Any, copy: Any) -> None:
@@ -185,8 +204,8 @@ class _Joiner:
         kept = same(first, before) or not is_dynamic(first) or isinstance(first, (list, dict, Cell)) or _whole(first)
         if kept and all(same(v, first) for v in values):
             return first
-        if all(isinstance(v, (Dynamic, bool, int, float)) for v in values):
-            return self.scalar(name, values)
+        if all(isinstance(v, (Dynamic, bool, int, float, np.number, np.bool_)) for v in values):
+            return self.scalar(name, [arithmetic.number(v) for v in values])
         if isinstance(first, Vector):
             if any(not isinstance(v, Vector) or len(v.lanes) != len(first.lanes) for v in values):
                 raise Mismatch(first, next((v for v in values if not isinstance(v, Vector)), values[-1]))

@@ -27,6 +27,8 @@ def size(given: Any, what: str, kernel: str) -> Size:
     """`4`, `(4,)`, `[4, 2]`, `(4, 2, 1)` as three numbers; missing axes are 1. LaunchError for what is negative or no whole number."""
     if type(given) is int and given >= 0:
         return (given, 1, 1)
+    if type(given) is tuple and len(given) == 1 and type(given[0]) is int and given[0] >= 0:
+        return (given[0], 1, 1)
     if type(given) is tuple and len(given) == 3:
         x, y, z = given
         if type(x) is type(y) is type(z) is int and x >= 0 and y >= 0 and z >= 0:

@@ -76,7 +76,10 @@ def _combined(prefix: str, suffix: str, kind: SubgroupKind, doc: str) -> Builtin
         x = arithmetic.typed(value).uop
         if (x.dtype.is_float and suffix in ("and", "or", "xor")) or (x.dtype.is_bool and suffix in ("add", "mul")):
             raise KernelError(f"{name}() of {x.dtype!r}", hint="cast it: i32(x)")
-        return _emit(t, (x,), SubgroupArg(kind, _width(t, name, width), op), x.dtype)
+        lanes = _width(t, name, width)
+        if lanes == 1 and kind is not SubgroupKind.EXCLUSIVE:
+            return Dynamic(x)  # one value, combined with nothing
+        return _emit(t, (x,), SubgroupArg(kind, lanes, op), x.dtype)
 
     apply.__doc__ = doc
     return Builtin(apply, name)

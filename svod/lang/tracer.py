@@ -20,7 +20,7 @@ from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builder import Branch, Builder, Loop, Scope
 from svod.lang.frame import Dependency, Frame
-from svod.lang.join import CHOSEN, Edge, State, capture, join, restore
+from svod.lang.join import CHOSEN, Edge, State, capture, join, restore, unchanged
 from svod.lang.source import Place
 from svod.lang.value import Array, Cell, Dynamic, Unbound, Vector, has_cells, rebuild
 
@@ -226,19 +226,22 @@ class Tracer:
         return None
 
     def choose(self, condition: Dynamic, then: Callable[[], Any], other: Callable[[], Any]) -> Any:
-        """`then()` where the condition holds, else `other()`: a select if neither needs a statement, else a branch."""
+        """`then()` where the condition holds, else `other()`: a select if neither needs more than variables read, else a branch."""
         entry = capture(self.frames)
-        branch, values, edges = Branch(condition.uop, [], []), [], []
+        branch, values, edges, simple = Branch(condition.uop, [], []), [], [], []
         self.depth += 1
         for statements, side in ((branch.then, then), (branch.other, other)):
             with self.block_of(statements):
                 values.append(side())
-                simple = not statements and _selectable(values[-1])
-                self.frame.locals[CHOSEN] = values[-1] if simple else self.named(self.loaded(values[-1]), "chosen")
+                simple.append(_selectable(values[-1]) and all(map(_reads_variable, statements))
+                              and (not statements or unchanged(entry, capture(self.frames))))
+                self.frame.locals[CHOSEN] = values[-1] if simple[-1] else self.named(self.loaded(values[-1]), "chosen")
             edges.append(Edge(statements, len(statements), capture(self.frames)))
             restore(entry)
         self.depth -= 1
-        if not branch.then and not branch.other and all(map(_selectable, values)):
+        if all(simple):
+            for statement in (*branch.then, *branch.other):
+                self.builder.emit(statement)
             return arithmetic.select(condition, *values)
         self.builder.emit(branch)
         join(self, entry, edges, self.everything() | {CHOSEN})
@@ -294,6 +297,14 @@ class Tracer:
 
 def _selectable(value: object) -> bool:
     return isinstance(value, (Dynamic, Vector, bool, int, float))
+
+
+def _reads_variable(statement: Any) -> bool:
+    """True for the LET of a variable: wherever it stands, it harms nothing and costs little."""
+    if not isinstance(statement, UOp) or statement.op is not Op.LET or statement.src[1].op is not Op.LOAD:
+        return False
+    memory = statement.src[1].src[0].src[0]
+    return memory.op is Op.DEFINE_REG and memory.arg.size == 1
 
 
 _LEAVES = frozenset((Op.VALUE, Op.CONST, Op.DEFINE_VAR, Op.SPECIAL))

@@ -162,6 +162,8 @@ def same(a: Any, b: Any) -> bool:
         return True
     if isinstance(a, Dynamic) and isinstance(b, Dynamic):
         return a.uop is b.uop and a.weak == b.weak
+    if isinstance(a, Vector) and isinstance(b, Vector):
+        return same(a.lanes, b.lanes)
     if isinstance(a, Array) and isinstance(b, Array):
         return a.pointer is b.pointer and a.offset is b.offset and a.shape == b.shape
     if type(a) is not type(b):

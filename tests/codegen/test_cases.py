@@ -23,7 +23,7 @@ from svod.testing.random_kernels import random_case
 from svod.testing.random_schedules import scheduled, with_opts
 
 BLOCK = 100
-RANDOM_KERNELS = 400
+RANDOM_KERNELS = 1600
 RANDOM_SCHEDULES = 400
 RANDOM_EFFECTS = 120
 

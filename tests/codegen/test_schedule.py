@@ -270,6 +270,16 @@ def test_what_would_change_the_order_is_refused(name: str, text: str) -> None:
         svod.Device("CPU").compile(effects()[name], opts=[text])
 
 
+def test_iterations_that_continue_from_one_another_are_not_copied_after_a_merge() -> None:
+    o, a = UOp.param(0, dtypes.i64, name="out"), UOp.param(1, dtypes.i64, name="a")
+    i, j = UOp.range(8, 0), UOp.range(2, 1)
+    kernel = UOp.sink(o[i].store(o[i].load() * 3 + a[i * 2 + j].load()).end(i, j), name="horner")
+    with pytest.raises(ScheduleError, match="continues from the one before"):
+        svod.Device("CPU").compile(kernel, opts=["MERGE(0 with 1)", "SPLIT(0.0 by 4)", "UNROLL(0.0.1)"])
+    with pytest.raises(ScheduleError, match="write the same elements"):
+        svod.Device("CPU").compile(kernel, opts=["MERGE(0 with 1)", "PARALLEL(0.0)"])
+
+
 @pytest.mark.parametrize(("name", "text"), [("rows", "SWAP(0 with 1)"), ("rows", "VECTOR(1)"), ("rows", "PARALLEL(1)"),
                                             ("scan", "PARALLEL(0)"), ("horner", "MERGE(0 with 1)")])  # fmt: skip
 def test_what_keeps_the_order_is_accepted(name: str, text: str) -> None:

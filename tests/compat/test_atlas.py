@@ -102,7 +102,7 @@ def my_custom_op(
 
 # --- kernels of the same dialect that they name ---------------------------------------------------------------------------------------
 
-def gemm_f32(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32],
+def gemm_f32(A: DeviceArray[f32], B: DeviceArray[f32], C: DeviceArray[f32],  # noqa: PLR0917
              m: u32, n: u32, k: u32, lda: u32, ldb: u32, ldc: u32):
     """One work item for each element of the result."""
     idx = get_global_id()
@@ -219,16 +219,19 @@ def scalar(kind: str) -> dict[str, str]:
     return {"kind": "scalar", "type": kind}
 
 
-def takes_all(a: DeviceArray[f64], b: i8, c: i16, d: i32, e: i64, f: u8, g: u16, h: u32, i: u64, j: f32, k: f64, m: bool, o: int,
-              p: float, q: usize, r: ak.u32, s: "DeviceArray[u8]", t: "ak.f32"):
+KINDS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "i32", "f32", "usize", "u32", "f32")
+
+
+def takes_all(a: DeviceArray[f64], b: i8, c: i16,  # noqa: PLR0917
+              d: i32, e: i64, f: u8, g: u16, h: u32, i: u64, j: f32, k: f64, m: bool, o: int,
+              p: float, q: usize, r: ak.u32, s: "DeviceArray[u8]", t: "ak.f32"):  # noqa: UP037
     a[0] = 1.0
 
 
 def test_r4_r21_every_annotation_has_its_type_object() -> None:
     params = AtlasCompiler().compile_function(takes_all)["kernel"]["params"]
     expected = {"a": {"kind": "device_array", "element_type": scalar("f64")}, "s": {"kind": "device_array", "element_type": scalar("u8")}}
-    expected |= {name: scalar(kind) for name, kind in zip("bcdefghijkmopqrt", (
-        "i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool i32 f32 usize u32 f32").split(), strict=True)}
+    expected |= {name: scalar(kind) for name, kind in zip("bcdefghijkmopqrt", KINDS, strict=True)}
     assert {p["name"]: p["type"] for p in params} == expected
 
 
@@ -241,15 +244,15 @@ class TestKernels:
     def test_elementwise(self, device: str, form: str, n: int) -> None:
         a, b = np.arange(n, dtype=np.float32) + 1, np.ones(n, np.float32)
         for function, arguments, expected in (
-            (vector_add, (a, b), a + b), (custom_operation, (a,), 2 * a), (my_custom_op, (a,), a * a), (relu, (a - 5,), np.maximum(a - 5, 0)),
-            (mathematics, (a / n if n else a,), None),
+            (vector_add, (a, b), a + b), (custom_operation, (a,), 2 * a), (my_custom_op, (a,), a * a),
+            (relu, (a - 5,), np.maximum(a - 5, 0)), (mathematics, (a / n if n else a,), None),
         ):
             out = np.zeros(n, np.float32)
             run(function, form, device)(*arguments, out, n)
             if expected is None:
                 v = arguments[0].astype(np.float64)
-                expected = np.sin(v) + np.cos(v) + np.exp(v) + np.log(v) + np.sqrt(v) + np.exp(-v)
-                np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+                exact = np.sin(v) + np.cos(v) + np.exp(v) + np.log(v) + np.sqrt(v) + np.exp(-v)
+                np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-6)
             else:
                 assert out.tolist() == expected.tolist()
 
@@ -261,6 +264,26 @@ class TestKernels:
         assert result[0] == 4 * n
         run(vector_sum, form, device)(a, result, n)
         assert result[0] == 6 * n
+
+    def test_r13_a_million_terms(self, device: str) -> None:
+        n = 1_000_000 if device == "CPU" else 5000
+        a, result = np.ones(n, np.float32), np.zeros(1, np.float32)
+        launch(vector_sum, a, result, n, device=device)
+        assert result[0] == n
+
+    @pytest.mark.parametrize("form", ["function", "document"])
+    def test_r15_integers_wrap_floor_and_reach_their_limits(self, device: str, form: str) -> None:
+        a = np.array([-7, 7, 2**31 - 1, -(2**31), 0], np.int32)
+        b = np.array([0, 1, 2**31, 2**32 - 1, 3], np.uint32)
+        out, whole, ratio = np.zeros(15, np.int32), np.zeros(10, np.uint32), np.zeros(5, np.float32)
+        run(integers, form, device)(a, b, out, whole, ratio, 5)
+        wide = a.astype(np.int64)
+        assert out[0::3].tolist() == (wide + 1).astype(np.int32).tolist()
+        assert out[1::3].tolist() == (wide // 2).tolist()
+        assert out[2::3].tolist() == (wide % -3).tolist()
+        assert whole[0::2].tolist() == (b.astype(np.uint64) * 3 % 2**32).tolist()
+        assert whole[1::2].tolist() == ((b.astype(np.int64) - 1) % 2**32).tolist()
+        np.testing.assert_array_equal(ratio, a.astype(np.float32) / np.float32(2))
 
     @pytest.mark.parametrize("form", ["function", "document"])
     def test_r14_gemm_runs_m_times_n_work_items(self, device: str, form: str) -> None:
@@ -301,6 +324,17 @@ class TestKernels:
         assert out.tolist() == (a * b).tolist()
         launch(reduced, a, out, 8, threads=8, device=device)
         assert out[0] == 36
+
+
+def integers(a: DeviceArray[i32], b: DeviceArray[u32], out: DeviceArray[i32], whole: DeviceArray[u32], ratio: DeviceArray[f32], n: u32):
+    idx = get_global_id()
+    if idx < n:
+        out[idx * 3] = a[idx] + 1
+        out[idx * 3 + 1] = a[idx] // 2
+        out[idx * 3 + 2] = a[idx] % -3
+        whole[idx * 2] = b[idx] * 3
+        whole[idx * 2 + 1] = b[idx] - 1
+        ratio[idx] = a[idx] / 2
 
 
 def histogram(keys: DeviceArray[i32], bins: DeviceArray[i32], places: DeviceArray[i32], least: DeviceArray[i32], n: u32):
@@ -393,7 +427,7 @@ def test_r19_the_text_is_indented_by_two_and_written_where_asked(tmp_path: Path)
         compile_to_json(vector_add, tmp_path / "absent" / "add.json")
 
 
-def _wrong() -> dict[str, Any]:
+def _wrong() -> dict[str, Any]:  # noqa: C901
     def unannotated(a: DeviceArray[f32], n):
         a[0] = n
 

@@ -148,8 +148,10 @@ def test_integers_are_arguments_not_constants() -> None:
         launch(x, n, 1.5)
         assert x.sum() == n * (1.5 if n > 2 else -1.5)
     assert [k.traces for k in fill.kernels] == [1]
-    with pytest.raises(ArgumentError, match="is no i32"):
+    with pytest.raises(LaunchError, match="2147483648, outside"):
         launch(x, 2**31, 1.0)
+    with pytest.raises(ArgumentError, match="2147483648 is no i32"):
+        launch(x, n=2**31, v=1.0)
 
 
 def test_constants_of_every_kind() -> None:

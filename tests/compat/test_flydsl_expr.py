@@ -299,3 +299,71 @@ def test_parts_of_its_compiler_are_named() -> None:
     for part in (flyc.MlirCompiler, flyc.JitCacheManager, flyc.ASTRewriter):
         with pytest.raises(SvodError, match="unsupported"):
             part()
+
+
+def test_methods_of_values() -> None:
+    """R99, R100: of scalars and vectors."""
+    @flyc.kernel
+    def k(out: fx.Tensor, n: fx.Int32):
+        half = arith.constant(1.5, T.f16)
+        x = half.extf(T.f32)
+        values = [x.addf(2.0, fastmath="fast"), x.maximumf(4.0), (n > 2).select(x, 0.0), x.bitcast(T.i32).sitofp(T.f32), x.exp2(),
+                  x.rsqrt(),
+                  n.index_cast(T.index), x.ir_value(), n.to(fx.Float32), x.shuffle_xor(1, 64)]
+        for i in range_constexpr(len(values)):
+            out[i] = values[i]
+        out[10] = vector.from_elements(T.f16x2, [1.0, 2.0]).extf(T.f32)[1]
+
+    out = np.zeros(11, F32)
+    run(k, out, 3, block=2)
+    bits = F32(np.float32(1.5).view(np.int32))
+    assert np.allclose(out, [3.5, 4, 1.5, bits, 2**1.5, 1.5**-0.5, 3, 1.5, 3, 1.5, 2], rtol=1e-6)
+
+
+def test_atomics() -> None:
+    """R105: on global and shared memory."""
+    allocator = SmemAllocator(None)
+    counter = allocator.allocate_array(T.i32, 2)
+
+    @flyc.kernel
+    def k(total: fx.Tensor, real: fx.Tensor):
+        i = gpu.thread_idx.x
+        shared = counter(allocator.get_base()).get()
+        if i < 2:
+            shared[i] = 0
+        gpu.barrier()
+        fx.atomic_add(shared, 0, 1)
+        fx.atomic_max(shared, 1, fx.Int32(i))
+        fx.atomic_add(real, 0, 0.5)
+        gpu.barrier()
+        if i == 0:
+            fx.atomic_add(total, 0, shared[0])
+            fx.atomic_min(total, 1, -shared[1])
+
+    total, real = np.zeros(2, np.int32), np.zeros(1, F32)
+    run(k, total, real, grid=3, block=100)
+    assert (total.tolist(), real[0]) == ([300, -99], 150)
+
+
+def test_printing(everywhere: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """R104."""
+    if everywhere == "CPU":
+        pytest.skip("kernels print on INTERP")
+
+    @flyc.kernel
+    def k(n: fx.Int32):
+        fx.printf("a={} b={}", n, n * 0.5)
+
+    run(k, 3, block=1)
+    assert capsys.readouterr().out == "a=3 b=1.5\n"
+
+
+def test_the_explicit_form_of_carried_values_is_refused() -> None:
+    """R117: assignments are carried; init= and yield are not there."""
+    @flyc.kernel
+    def k(out: fx.Tensor, n: fx.Int32):
+        for i, state in range(0, n, 1, init=[1]):
+            out[i] = state[0]
+
+    with pytest.raises(KernelError, match=r"Invalid range\(\) call"):
+        run(k, np.zeros(1, F32), 3, block=1)

@@ -9,11 +9,12 @@ import pytest
 
 import svod.compat.flydsl.compiler as flyc
 import svod.compat.flydsl.expr as fx
-from svod.compat.flydsl.expr import gpu, vector
+from svod.compat.flydsl.expr import gpu, range_constexpr, vector
 from svod.compat.flydsl.expr.typing import T
 from svod.compat.flydsl.kernels import reduce
 from svod.compat.flydsl.kernels.preshuffle_gemm import compile_preshuffle_gemm_a8, shuffle_weight
 from svod.compat.flydsl.kernels.rows import build_layernorm_module, build_rmsnorm_module, build_softmax_module
+from svod.compat.flydsl.utils.smem_allocator import SmemAllocator
 from svod.errors import LaunchError
 
 TOLERANCES = {np.dtype(np.float32): (1e-5, 1e-4), np.dtype(np.float16): (1e-2, 1e-2), np.dtype(ml_dtypes.bfloat16): (2e-2, 2e-2)}
@@ -78,8 +79,8 @@ def unscaled(rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
 
 
 @pytest.mark.parametrize(("in_dtype", "kind", "m", "tiles"), [
-    ("fp8", ml_dtypes.float8_e4m3fnuz, 16, (16, 64, 64)), ("int8", np.int8, 33, (32, 128, 64)),
-    ("fp16", np.float16, 20, (16, 64, 32)), ("bf16", ml_dtypes.bfloat16, 16, (16, 64, 64))])
+    ("fp8", ml_dtypes.float8_e4m3fnuz, 16, (16, 64, 64)), ("int8", np.int8, 33, (16, 64, 64)),
+    ("fp16", np.float16, 20, (32, 64, 32)), ("bf16", ml_dtypes.bfloat16, 16, (16, 64, 32))])
 def test_preshuffle_gemm(in_dtype: str, kind: Any, m: int, tiles: tuple[int, int, int]) -> None:
     """R154, on small sizes; the sums of small whole numbers are exact, so the result is that of NumPy rounded once."""
     n, k, rng = 128, 128, np.random.default_rng(m)
@@ -87,12 +88,13 @@ def test_preshuffle_gemm(in_dtype: str, kind: Any, m: int, tiles: tuple[int, int
     scale_a, scale_b = (2.0 ** rng.integers(-3, 3, size).astype(np.float32) for size in (m, n))
     tile_m, tile_n, tile_k = tiles
     launch = compile_preshuffle_gemm_a8(M=m, N=n, K=k, tile_m=tile_m, tile_n=tile_n, tile_k=tile_k, in_dtype=in_dtype, lds_stage=2)
-    for out_type in (ml_dtypes.bfloat16, np.float32):
-        c = np.zeros((m, n), out_type)
-        launch(c, a, shuffle_weight(b), scale_a, scale_b, m, n, stream=fx.Stream(None))
-        exact = a.astype(np.float64) @ b.astype(np.float64).T
-        expected = exact * scale_a[:, None] * scale_b if in_dtype in ("fp8", "int8") else exact
-        assert np.array_equal(c, expected.astype(out_type))
+    c = np.zeros((m, n), ml_dtypes.bfloat16 if in_dtype == "fp8" else np.float32)
+    launch(c, a, shuffle_weight(b), scale_a, scale_b, m, n, stream=fx.Stream(None))
+    exact = a.astype(np.float64) @ b.astype(np.float64).T
+    expected = exact * scale_a[:, None] * scale_b if in_dtype in ("fp8", "int8") else exact
+    assert np.array_equal(c, expected.astype(c.dtype))
+    with pytest.raises(LaunchError, match="compiled for N = 128"):
+        launch(c, a, b, scale_a, scale_b, m, 64)
 
 
 def test_refused_products() -> None:
@@ -104,3 +106,77 @@ def test_refused_products() -> None:
             compile_preshuffle_gemm_a8(M=16, N=64, K=64, **wrong)
     with pytest.raises(LaunchError, match="cannot be shuffled"):
         shuffle_weight(np.zeros((8, 32), np.int8))
+
+
+# --- R161: what FlyDSL's own tests compute ---------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("shape", [(1, 3), (129, 255), (100, 1000)])
+def test_element_wise(shape: tuple[int, int]) -> None:
+    """R157, R161: shapes that are no whole blocks, predicated."""
+    @flyc.kernel
+    def add(a: fx.Tensor, b: fx.Tensor, c: fx.Tensor):
+        row, column = gpu.block_id("y"), gpu.block_id("x") * 64 + gpu.thread_id("x")
+        if column < c.shape[1]:
+            c[row, column] = a[row, column] + b[row, column]
+
+    @flyc.jit
+    def launch(a: fx.Tensor, b: fx.Tensor, c: fx.Tensor):
+        add(a, b, c).launch(grid=((c.shape[1] + 63) // 64, c.shape[0]), block=64)
+
+    (a, _), (b, _), c = matrix(shape, np.float32), matrix(shape, np.float32), np.zeros(shape, np.float32)
+    launch(a, b, c)
+    assert np.array_equal(c, a + b)
+
+
+def test_transposition_and_coordinates() -> None:
+    """R161: through shared memory with padded rows; coordinates to linear numbers."""
+    allocator = SmemAllocator(None)
+    tile = allocator.allocate_array(T.f32, (16, 17))
+
+    @flyc.kernel
+    def transpose(a: fx.Tensor, b: fx.Tensor, numbers: fx.Tensor):
+        x, y, bx, by = gpu.thread_idx.x, gpu.thread_idx.y, gpu.block_idx.x, gpu.block_idx.y
+        lds = tile(allocator.get_base())
+        lds.store(a[by * 16 + y, bx * 16 + x], [y, x])
+        gpu.barrier()
+        b[bx * 16 + y, by * 16 + x] = lds.load([x, y])
+        numbers[by * 16 + y, bx * 16 + x] = fx.Int32((by * 16 + y) * 32 + bx * 16 + x)
+
+    @flyc.jit
+    def launch(a: fx.Tensor, b: fx.Tensor, numbers: fx.Tensor):
+        transpose(a, b, numbers).launch(grid=(2, 2), block=(16, 16))
+
+    (a, _), b, numbers = matrix((32, 32), np.float32), np.zeros((32, 32), np.float32), np.zeros((32, 32), np.int32)
+    launch(a, b, numbers)
+    assert np.array_equal(b, a.T)
+    assert np.array_equal(numbers, np.arange(1024).reshape(32, 32))
+
+
+def test_product_through_shared_memory() -> None:
+    """R161: tiles of 16 × 16."""
+    allocator = SmemAllocator(None, arch="gfx942")
+    left, right = (allocator.allocate_array(T.f32, (16, 16)) for _ in range(2))
+
+    @flyc.kernel
+    def matmul(a: fx.Tensor, b: fx.Tensor, c: fx.Tensor, k: fx.Int32):
+        base = allocator.get_base()
+        sa, sb = left(base), right(base)
+        x, y = gpu.thread_idx.x, gpu.thread_idx.y
+        row, column = gpu.block_idx.y * 16 + y, gpu.block_idx.x * 16 + x
+        acc = 0.0
+        for start in range(0, k, 16):
+            sa.store(a[row, start + x], [y, x])
+            sb.store(b[start + y, column], [y, x])
+            gpu.barrier()
+            for i in range_constexpr(16):
+                acc = acc + sa.load([y, i]) * sb.load([i, x])
+            gpu.barrier()
+        c[row, column] = acc
+
+    @flyc.jit
+    def launch(a: fx.Tensor, b: fx.Tensor, c: fx.Tensor, k: fx.Int32):
+        matmul(a, b, c, k).launch(grid=(c.shape[1] // 16, c.shape[0] // 16), block=(16, 16))
+
+    (a, wa), (b, wb), c = matrix((64, 256), np.float32), matrix((256, 48), np.float32), np.zeros((64, 48), np.float32)
+    launch(a, b, c, 256)
+    assert np.allclose(c, wa @ wb, rtol=1e-4, atol=1e-4)

@@ -233,9 +233,9 @@ def test_shuffles_votes_and_scans(device: Any) -> None:
     assert r[:, 8].tolist() == [lane % 8 + 100 * (lane // 8) + 8000 for lane in range(16)]
 
 
-@pytest.mark.parametrize("block", [1, 2, 7, 32, 33, 100])
+@pytest.mark.parametrize(("block", "subgroup"), [(1, 32), (2, 32), (7, 32), (7, 1), (32, 32), (33, 32), (100, 32), (100, 8)])
 @on_devices
-def test_block_functions(device: Any, block: int) -> None:
+def test_block_functions(device: Any, block: int, subgroup: int) -> None:
     def combine(a: sl.Array[sl.f32], r: sl.Array[sl.f32, 2]) -> None:
         i = sl.global_id()
         r[i, 0] = sl.block_reduce_add(a[i])
@@ -245,7 +245,7 @@ def test_block_functions(device: Any, block: int) -> None:
 
     a = np.random.default_rng(0).integers(-50, 50, 2 * block).astype(np.float32)
     r = np.zeros((2 * block, 4), np.float32)
-    launch(device, combine, 2, block, a, r)
+    launch(device, combine, 2, block, a, r, subgroup=subgroup)
     rows = a.reshape(2, block)
     expected = np.stack([np.repeat(f(rows, 1), block) for f in (np.sum, np.max, np.min)] + [np.cumsum(rows, 1).ravel()], -1)
     assert r.tolist() == expected.tolist()
@@ -298,8 +298,9 @@ def test_vectors_in_lists_are_carried_by_loops(device: Any) -> None:
     def accumulate(r: sl.Array[sl.f32], n: sl.i32) -> None:
         sums = [[sl.vec(sl.f32, 2)(0.0)], [sl.vec(sl.f32, 2)(1.0)]]
         for i in range(n):
-            for k in sl.static_range(2):
-                sums[k][0] = sums[k][0] * 2 + i
+            for j in range(i, i + 1):
+                for k in sl.static_range(2):
+                    sums[k][0] = sums[k][0] * 2 + j
         for k in sl.static_range(2):
             r[k] = sums[k][0][1]
 

@@ -26,6 +26,15 @@ def flag(name: str, default: bool = False) -> bool:
     return text.lower() in _TRUE
 
 
+NAMES = ("COMPILE_ONLY", "FLYDSL_DUMP_IR", "FLYDSL_RUNTIME_ENABLE_CACHE", "FLYDSL_RUNTIME_CACHE_DIR", "FLYDSL_DEBUG_AST_DIFF")
+
+
+def anything() -> bool:
+    """Whether any of the variables is set that change what a call does."""
+    get = os.environ.get
+    return any(get(name) is not None for name in NAMES)
+
+
 def compile_only() -> bool:
     """COMPILE_ONLY: compile, launch nothing."""
     return flag("COMPILE_ONLY")
@@ -36,6 +45,13 @@ def dump_folder() -> Path | None:
     if not flag("FLYDSL_DUMP_IR"):
         return None
     return Path(os.environ.get("FLYDSL_DUMP_DIR") or Path.home() / ".flydsl" / "debug")
+
+
+def notice_of_tracing() -> str:
+    """FLYDSL_DEBUG_AST_DIFF: there is no rewritten source to compare with; the line that says so, or nothing."""
+    if not flag("FLYDSL_DEBUG_AST_DIFF"):
+        return ""
+    return "[flydsl] AST_DIFF: the source is traced as it stands, nothing is rewritten; FLYDSL_DUMP_IR=1 shows the statements\n"
 
 
 def architecture() -> str:

@@ -18,11 +18,10 @@ from svod.lang.frame import local_names
 from svod.lang.schema.document import VERSION, Document, document
 from svod.lang.schema.expressions import HINT, Frame, Json, Writer, inlined, kind_of, kind_of_type, literal, operation, var
 from svod.lang.schema.jumps import structured
-from svod.lang.schema.load import BLOCK, types_of
+from svod.lang.schema.load import check
 from svod.lang.schema.source import DISCARDED
 from svod.lang.schema.vocabulary import scalar_name
 from svod.lang.source import source_of
-from svod.lang.trace import trace
 from svod.lang.types import Parameter, dtype_of, signature, where_defined
 
 
@@ -53,7 +52,7 @@ def document_of(function: Callable[..., Any]) -> Document:
     writer.calls.append(source.node)
     with writer.located(source.node):
         statements(writer, structured(source.node.body, writer.fresh))
-        trace(inner, types_of(parameters), block=BLOCK, guarded=1)
+        check(inner)
     return document({"version": VERSION, "kernel": {"name": inner.__name__, "params": params, "body": writer.pending}}, file=source.file)
 
 

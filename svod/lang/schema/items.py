@@ -177,6 +177,8 @@ class _Reader:
         match test:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return self.limits(operand, not holds)
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as same], comparators=[ast.Constant(value=bool(value))]):
+                return self.limits(left, (holds == value) == isinstance(same, ast.Eq))
             case ast.BoolOp(op=op, values=values) if isinstance(op, ast.And) == holds:
                 return tuple(limit for v in values for limit in self.limits(v, holds))
             case ast.Name(id=name) if name in self.once and name not in _names(self.once[name]):

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from svod.device.device import Device
-from svod.errors import KernelError, LaunchError
+from svod.errors import GraphError, KernelError, LaunchError
+from svod.ir.spec import THREADS, verify
 from svod.lang.binding import Signature
 from svod.lang.kernels import Kernel
 from svod.lang.launching import Launch
@@ -22,7 +23,7 @@ from svod.lang.schema.items import WorkItems, work_items
 from svod.lang.schema.problems import Kind, SchemaError
 from svod.lang.schema.source import Text, source_text
 from svod.lang.trace import trace
-from svod.lang.types import Argument, ArrayType, Parameter, ScalarType, signature
+from svod.lang.types import Argument, ArrayType, Parameter, ScalarType, signature, where_defined
 
 BLOCK = (64, 1, 1)
 """The block a kernel is traced for when it is checked; kernels of the schema do not see it."""
@@ -93,14 +94,21 @@ def load(source: str | bytes | Document | Mapping[str, Any], *, file: str = "", 
     function = _function(text, read)
     try:
         kernel = Kernel(function, name=read.name, device=device)
-        trace(function, types_of(signature(function)), block=BLOCK, guarded=1)
-    except SchemaError:
-        raise
+        check(function)
     except KernelError as e:
         raise SchemaError(Kind.TYPE_ERROR, e.what, _path(e.at, text), file=read.file, hint=e.hint) from e
     except RecursionError:
         raise SchemaError(Kind.CODEGEN_FAILED, "nested too deeply", "$.kernel.body", file=read.file) from None
     return ItemKernel(kernel, read)
+
+
+def check(function: types.FunctionType) -> None:
+    """Traces a kernel of counted work items and verifies what comes out. KernelError."""
+    traced = trace(function, types_of(signature(function)), block=BLOCK, guarded=1)
+    try:
+        verify(traced.threads, THREADS)
+    except GraphError as e:
+        raise KernelError(e.what.partition(" (THREADS:")[0], at=where_defined(function), hint=e.hint) from e
 
 
 def types_of(parameters: tuple[Parameter, ...]) -> dict[str, Argument]:

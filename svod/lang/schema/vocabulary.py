@@ -15,7 +15,7 @@ from svod.errors import KernelError
 from svod.lang import arithmetic, ids, mathematics, memory, types
 from svod.lang.builtin import Builtin, builtin, meant
 from svod.lang.tracer import Tracer
-from svod.lang.value import Array, Dynamic, describe
+from svod.lang.value import Array, Dynamic
 
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/", "floor_div": "//", "mod": "%"}
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -157,5 +157,5 @@ def scalar_name(dtype: Any, annotation: Any, what: str) -> str:
     return name
 
 
-__all__ = ["ARITHMETIC", "BIT_SYMBOLS", "COMPARISONS", "FUNCTIONS", "IMPURE", "LOGIC", "OPERATORS", "SCALARS", "describe", "name_of",
+__all__ = ["ARITHMETIC", "BIT_SYMBOLS", "COMPARISONS", "FUNCTIONS", "IMPURE", "LOGIC", "OPERATORS", "SCALARS", "name_of",
            "scalar_name", "usize"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class JitFunction(host.JitFunction):
     def __init__(self, function: Any) -> None:
         super().__init__(function)
         self.signature = inspect.signature(function)
+        self._known: set[tuple[type, ...] | None] = set()
+        """Types of arguments, given by position, that were found to be in order. Numbers are checked by the launch again."""
 
     @functools.cached_property
     def _kinds(self) -> dict[str, Any]:
@@ -42,11 +45,22 @@ class JitFunction(host.JitFunction):
         """Runs the function and its launches. UnknownArgument (a TypeError) for what no kernel could take."""
         if host_run.get() is not None:
             return self.function(*args, **kwargs)
-        bound = self._checked(args, kwargs)
+        key = None if kwargs else tuple(map(type, args))
+        if key not in self._known:
+            bound = self._checked(args, kwargs)
+            if key is not None and all(map(operator.is_, bound.args, args)):
+                self._known.add(key)
+            args, kwargs = bound.args, bound.kwargs
+        return self._run(args, kwargs)
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not environment.anything():
+            return super().__call__(*args, **kwargs)
+        sys.stderr.write(environment.notice_of_tracing())
         with environment.cache_settings():
             folder = environment.dump_folder()
             if environment.compile_only() or folder is not None:
-                made = self.compile(*bound.args, **bound.kwargs)
+                made = self.compile(*args, **kwargs)
                 if folder is not None:
                     for variant in made.kernels:
                         _dump(variant, folder)
@@ -54,7 +68,7 @@ class JitFunction(host.JitFunction):
                 arch = environment.architecture() or Device(settings().device).name
                 _say(f"[flydsl] COMPILE_ONLY=1, compilation succeeded (arch={arch})")
                 return None
-            return super().__call__(*bound.args, **bound.kwargs)
+            return super().__call__(*args, **kwargs)
 
     def _checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         try:

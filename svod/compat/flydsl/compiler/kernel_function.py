@@ -26,6 +26,8 @@ from svod.lang.types import ArrayAnnotation, ConstexprAnnotation, Scalar, evalua
 from svod.lang.types import f32 as _f32
 from svod.lang.types import i32 as _i32
 
+LATELY = 256
+"""Combinations of types of arguments of one kernel that are found at once."""
 WAVE = 64
 """Work items of a subgroup: kernels of this front end are written for waves of 64."""
 
@@ -40,6 +42,8 @@ class KernelFunction:
         self.function, self.subgroup = function, subgroup
         self.signature = inspect.signature(function)
         self._kernels: dict[Hashable, Kernel] = {}
+        self._lately: dict[Hashable, Kernel] = {}
+        """Types of arguments that are all there and stand for themselves -> the kernel."""
 
     @functools.cached_property
     def _kinds(self) -> dict[str, Any]:
@@ -55,6 +59,18 @@ class KernelFunction:
         if host_run.get() is None:
             raise CalledOutside(f"@kernel can only be called inside @jit function: {self.function.__name__!r} was not",
                                 hint="call it in a function decorated with @flyc.jit, and .launch(grid=, block=)")
+        key = None if kwargs else tuple([(v.dtype, v.ndim) if type(v) is np.ndarray else type(v) for v in args])
+        if key is not None and (found := self._lately.get(key)) is not None:
+            return found(*args)
+        kernel, values = self._bound(args, kwargs)
+        if key is not None and len(values) == len(args) and all(v is given for v, given in zip(values, args, strict=True)):
+            if len(self._lately) >= LATELY:
+                self._lately.clear()
+            self._lately[key] = kernel
+        return kernel(*values)
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Kernel, list[Any]]:
+        """The svod kernel that a call means, and its arguments."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as e:
@@ -65,7 +81,7 @@ class KernelFunction:
         built: dict[str, tuple[Any, int]] = {}
         for name, value in bound.arguments.items():
             self._parameter(name, value, annotations, values, built)
-        return self._kernel(annotations, built)(*values)
+        return self._kernel(annotations, built), values
 
     def __repr__(self) -> str:
         return f"<kernel {self.function.__name__}{self.signature}>"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from svod.compat.flydsl.expr import arith, buffer_ops, gpu, math, rocdl, vector
+from svod.compat.flydsl.expr import arith, buffer_ops, gpu, math, methods, rocdl, vector
 from svod.compat.flydsl.expr.gpu import barrier, block_dim, block_idx, grid_dim, thread_idx
 from svod.compat.flydsl.expr.typing import (
     BFloat16,
@@ -30,6 +30,7 @@ from svod.compat.flydsl.expr.typing import (
 )
 from svod.compat.flydsl.refusing import refusing
 from svod.lang.diagnostics import const_expr, printf, range_constexpr
+from svod.lang.memory import atomic_add, atomic_and, atomic_cas, atomic_exchange, atomic_max, atomic_min, atomic_or, atomic_xor
 
 __all__ = [
     "BFloat16",
@@ -51,6 +52,14 @@ __all__ = [
     "Uint32",
     "Uint64",
     "arith",
+    "atomic_add",
+    "atomic_and",
+    "atomic_cas",
+    "atomic_exchange",
+    "atomic_max",
+    "atomic_min",
+    "atomic_or",
+    "atomic_xor",
     "barrier",
     "block_dim",
     "block_idx",
@@ -59,6 +68,7 @@ __all__ = [
     "gpu",
     "grid_dim",
     "math",
+    "methods",
     "printf",
     "range_constexpr",
     "rocdl",

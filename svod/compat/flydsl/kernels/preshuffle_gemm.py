@@ -5,6 +5,7 @@ Invariant: products are added in f32 (i8: in i32) over all of K, then scaled by 
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,27 @@ def shuffle_weight(b: Any) -> Any:
     return np.ascontiguousarray(pieces.transpose(0, 2, 3, 1, 4)).reshape(n, k)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of a product and of its tiles: of a block along M, N and K."""
+
+    N: int
+    K: int
+    tile_m: int
+    tile_n: int
+    tile_k: int
+    in_dtype: str
+
+    def __post_init__(self) -> None:
+        """NotHere for an unknown type, LaunchError for sizes that are no whole tiles."""
+        if self.in_dtype not in _INPUTS:
+            raise NotHere(f"a preshuffle GEMM of {self.in_dtype!r}", hint=f"one of {', '.join(_INPUTS)}")
+        steps = ((self.tile_m, ROWS), (self.tile_n, ROWS * WAVES), (self.tile_k, DEPTH), (self.N, self.tile_n), (self.K, self.tile_k))
+        if any(size % step for size, step in steps):
+            raise LaunchError(f"tiles of {self.tile_m} × {self.tile_n} × {self.tile_k} for N = {self.N}, K = {self.K}",
+                              hint=f"tile_m in steps of {ROWS}, tile_n of {ROWS * WAVES}, tile_k of {DEPTH}; N and K whole tiles")
+
+
 def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any:
     """launch(c, a, b, scale_a, scale_b, M, N, stream=None): c = (a @ b.T) * scale_a[:, None] * scale_b, for b from `shuffle_weight`.
 
@@ -42,16 +64,25 @@ def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any
     NotHere for other types, LaunchError for sizes that are no whole tiles; M is any.
     """
     tile_m, tile_n, tile_k = (options.get(name, default) for name, default in (("tile_m", 16), ("tile_n", 64), ("tile_k", 64)))
-    in_dtype = options.get("in_dtype", "fp8")
-    if in_dtype not in _INPUTS:
-        raise NotHere(f"a preshuffle GEMM of {in_dtype!r}", hint=f"one of {', '.join(_INPUTS)}")
-    if tile_m % ROWS or tile_n % (ROWS * WAVES) or tile_k % DEPTH or N % tile_n or K % tile_k:
-        raise LaunchError(f"tiles of {tile_m} × {tile_n} × {tile_k} for N = {N}, K = {K}",
-                          hint=f"tile_m in steps of {ROWS}, tile_n of {ROWS * WAVES}, tile_k of {DEPTH}; N and K whole tiles")
-    element, instruction, depth, total = _INPUTS[in_dtype]
+    plan = Plan(N, K, tile_m, tile_n, tile_k, options.get("in_dtype", "fp8"))
+    gemm_kernel = _kernel(plan)
+
+    @flyc.jit
+    def launch_fn(*args: Any, stream: Any = None) -> None:
+        tensors, m, given = args[:5], *(args[5:7] if len(args) >= 7 else (M, N))
+        if given != N:
+            raise LaunchError(f"a product compiled for N = {N} is launched for N = {given}")
+        gemm_kernel(*tensors, m).launch(grid=(-(-m // tile_m), N // tile_n), block=(THREADS,), stream=args[7] if len(args) > 7 else stream)
+
+    return launch_fn
+
+
+def _kernel(plan: Plan) -> Any:
+    K, tile_m, tile_n, tile_k = plan.K, plan.tile_m, plan.tile_n, plan.tile_k
+    element, instruction, depth, total = _INPUTS[plan.in_dtype]
     held, piece = depth // 4, 16 // element.dtype.itemsize
     down, across = tile_m // ROWS, tile_n // ROWS // WAVES
-    scaled = in_dtype in ("fp8", "int8")
+    scaled = plan.in_dtype in ("fp8", "int8")
     allocator = SmemAllocator(None, global_sym_name="smem0")
     lds_a = allocator.allocate_array(element, (tile_m, tile_k))
 
@@ -68,7 +99,7 @@ def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any
                 if place < tile_m * tile_k and first_row + place // tile_k < m:
                     tile[place // tile_k, place % tile_k] = a[first_row + place // tile_k, start + place % tile_k]
             gpu.barrier()
-            for step in range_constexpr(tile_k // depth):
+            for step in range(tile_k // depth):  # not unrolled: the instruction is long where it is emulated
                 inner = step * depth + group * held
                 k = start + inner
                 for j in range_constexpr(across):
@@ -88,9 +119,4 @@ def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any
                         value = fx.Float32(sums[i][j][e])
                         c[r, column] = value * scale_a[r] * scale_b[column] if scaled else value
 
-    @flyc.jit
-    def launch_fn(c: fx.Tensor, a: fx.Tensor, b: fx.Tensor, scale_a: fx.Tensor, scale_b: fx.Tensor, *rest: Any, **more: Any) -> None:
-        m = rest[0] if rest else M
-        gemm_kernel(c, a, b, scale_a, scale_b, m).launch(grid=(-(-m // tile_m), N // tile_n), block=(THREADS,), stream=more.get("stream"))
-
-    return launch_fn
+    return gemm_kernel
