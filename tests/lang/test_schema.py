@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,19 @@ import pytest
 import svod.lang as sl
 from svod.compat.atlas.atlas_kernel import DeviceArray, f32, get_global_id, sinf, u32
 from svod.errors import KernelError
-from svod.lang.schema import Kind, SchemaError, compile_to_json, document_of, load, parse, parse_list, source_text, structure
+from svod.lang.schema import (
+    ItemKernel,
+    Kind,
+    SchemaError,
+    compile_to_json,
+    document_of,
+    item_kernel,
+    load,
+    parse,
+    parse_list,
+    source_text,
+    structure,
+)
 from svod.lang.schema.vocabulary import FUNCTIONS, SCALARS
 
 SCHEMA = json.loads((Path(structure.__file__).parent / "kernel-1.0.json").read_text(encoding="utf-8"))
@@ -248,6 +261,22 @@ class TestHandWritten:
         out = np.zeros(6, np.float32)
         load(guarded(store(at("c", var("idx")), chosen), params=params)).on(device)(x, y, out, 6)
         assert out.tolist() == [-1, -2, -3, 0.5, 0.5, 0.5]
+
+    def test_r7_math_functions(self, device: str) -> None:
+        """Against Python's, in 64 bits."""
+        names = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "exp2", "expm1", "log", "log2", "log10",
+                 "log1p", "sqrt", "cbrt", "erf", "erfc", "floor", "ceil", "trunc")
+        stores = [store(at("b", op("add", op("mul", var("idx"), lit(64)), lit(i))), call(name + "f" * (i % 2), at("a", var("idx"))))
+                  for i, name in enumerate(names)]
+        more = {"rsqrt": lambda v: v**-0.5, "sigmoid": lambda v: 1 / (1 + math.exp(-v)), "round": round, "abs": abs, "fabsf": abs}
+        stores += [store(at("b", op("add", op("mul", var("idx"), lit(64)), lit(len(names) + i))), call(name, at("a", var("idx"))))
+                   for i, name in enumerate(more)]
+        made = load(guarded(*stores, params={"a": array_of(F32), "b": array_of(F32), "n": U32})).on(device)
+        a = np.array([0.1, 0.25, 0.6, 0.99], np.float32)
+        b = np.zeros((4, 64), np.float32)
+        made(a, b.reshape(-1), 4)
+        for i, f in enumerate([*(getattr(math, name) for name in names), *more.values()]):
+            np.testing.assert_allclose(b[:, i], [f(v) for v in a.tolist()], rtol=2e-6, err_msg=(*names, *more)[i])
 
     @pytest.mark.parametrize("operation", structure.MAP_UNARY)
     def test_r27_every_unary_operation_has_a_function(self, operation: str, device: str) -> None:
@@ -510,3 +539,19 @@ def test_every_function_of_the_vocabulary_can_be_looked_up() -> None:
     assert all(callable(f) for f in FUNCTIONS.values())
     with pytest.raises(KernelError, match="a Python function, not int"):
         document_of(3)  # type: ignore[arg-type]
+
+
+def test_a_kernel_of_the_language_has_a_document_too() -> None:
+    @sl.kernel
+    def doubled(a: sl.Array[sl.f32], n: sl.i32) -> None:
+        i = sl.global_id()
+        if i < n:
+            a[i] = a[i] * 2
+
+    a = np.ones(3, np.float32)
+    made = load(document_of(doubled))
+    made.launch(a, 2).prepare(a, 2)()
+    assert a.tolist() == [2, 2, 1]
+    assert isinstance(item_kernel(doubled), ItemKernel)
+    assert item_kernel(made) is made
+    assert repr(made) == "<kernel doubled of counted work items>"

@@ -234,3 +234,34 @@ def test_liveness(text: str, wanted: list[list[str]]) -> None:
 def test_assigned_names() -> None:
     text = "a = b[0] = 1\nc.d += 1\nfor e, (f, *g) in h: pass\n(i := 1)\n[j for j in k if (m := j)]\ndef n(): o = 1\nimport p.q"
     assert assigned(ast.parse(text).body) == frozenset("abcefgimnp")
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_numpy_scalars_are_typed_initial_values(device: Any) -> None:
+    def compute(a: sl.Array[sl.f32], r: sl.Array[sl.f32, 2]) -> None:
+        i = sl.global_id()
+        total, count, last = np.float32(0), np.int32(0), np.bool_(False)
+        for j in range(i + 1):
+            total += a[j]
+            count += 1
+            last = a[j] > 3
+        first = np.float32(1)
+        if i > 2:
+            first = a[i]
+        r[i, 0], r[i, 1], r[i, 2], r[i, 3] = total, sl.f32(count), sl.f32(last), first
+
+    a, r = np.arange(1, 9, dtype=np.float32), np.zeros((8, 4), np.float32)
+    sl.kernel(compute).on(device)[1, 8](a, r)
+    i = np.arange(8)
+    assert r.T.tolist() == [np.cumsum(a).tolist(), (i + 1).tolist(), (a > 3).tolist(), np.where(i > 2, a, 1).tolist()]
+
+
+def test_a_numpy_scalar_keeps_its_type_in_a_loop() -> None:
+    def compute(a: sl.Array[sl.f64], r: sl.Array[sl.f64]) -> None:
+        total = np.float32(0)
+        for j in range(a.size):
+            total += a[j]
+        r[0] = total
+
+    with pytest.raises(KernelError, match="'total' is f32 and is assigned f64"):
+        sl.kernel(compute)[1, 1](np.ones(3), np.zeros(1))

@@ -50,6 +50,8 @@ class WorkItems:
     def count(self, scalars: Values) -> int:
         """The number for these values. LaunchError if they give none."""
         try:
+            if len(self.effects) == 1 and len(self.effects[0]) == 1:
+                return max(0, self.effects[0][0](scalars))
             return max(0, *(min(limit(scalars) for limit in limits) for limits in self.effects))
         except (ZeroDivisionError, TypeError, KeyError) as e:
             raise LaunchError(f"the number of work items cannot be computed: {e}", hint="give it: threads=n") from e

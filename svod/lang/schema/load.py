@@ -36,6 +36,7 @@ class ItemKernel:
         self.kernel, self.document = kernel, source
         self.items: WorkItems | None = work_items(kernel.function)
         self.signature: Signature = kernel.signature
+        self._scalars = tuple((i, p.name) for i, p in enumerate(self.signature.parameters) if p.kind == "scalar")
         self.__name__, self.__doc__ = kernel.name, kernel.function.__doc__
 
     @property
@@ -56,11 +57,11 @@ class ItemKernel:
         if self.items is None:
             raise LaunchError(f"kernel {self.name!r} does not say how many work items it is for",
                               hint="guard what it stores: `if i < n:`, or launch it with threads=n")
-        ordered = self.signature.ordered(args, kwargs)
+        ordered = args if not kwargs and len(args) == self.signature.count else self.signature.ordered(args, kwargs)
         if ordered is None:
             self.signature.bind(args, kwargs)  # says what is wrong
-        values = zip(self.signature.parameters, ordered or (), strict=True)
-        return self.items.count({p.name: _plain(v) for p, v in values if p.kind != "array"})
+            return 0
+        return self.items.count({name: _plain(ordered[i]) for i, name in self._scalars})
 
     def on(self, device: str | Device) -> ItemKernel:
         """This kernel on a device."""
@@ -71,7 +72,7 @@ class ItemKernel:
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+    return value if type(value) is int else value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
 
 
 def item_kernel(function: Any) -> ItemKernel:
