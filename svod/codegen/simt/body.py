@@ -17,7 +17,7 @@ from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import dtypes
 from svod.errors import UnsupportedError
 from svod.ir.args import SpecialKind
-from svod.ir.bounds import constant
+from svod.ir.bounds import constant, vmin
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
@@ -26,6 +26,9 @@ from svod.ir.uop import UOp
 Mask = UOp | None
 CHEAP = 40
 """Nodes up to which an arm without accesses is computed for all and selected from, without a branch."""
+
+TWICE = 1000
+"""Nodes of a loop times copies up to which it is written twice: for the iterations of all work items, without masks, and for the rest."""
 
 
 @dataclass
@@ -237,7 +240,8 @@ class Body:
         start, stop, step = (self.scalar(self.value(b)) for b in bounds)
         by = None if step is None else constant(step)
         if start is None or stop is None or by is None or self._jumps_in(body):
-            self._counted(s)
+            upwards = stop is not None and step is not None and vmin(step) >= 0
+            self._counted(s, self._common(s, _index(stop), _index(step)) if upwards else None)  # type: ignore[arg-type]
         elif by:
             r = self._open_range(start, stop, by)
             counter = r if by == 1 else _index(start) + r * by
@@ -258,14 +262,35 @@ class Body:
     def _jumps_in(self, body: UOp) -> frozenset[Op]:
         return frozenset().union(*(jumps_out(x) for x in body.src))
 
-    def _counted(self, s: UOp) -> None:
-        """A FOR whose bounds differ, or that is left early. With one step for all, the distance gone is the same for all too."""
+    def _common(self, s: UOp, stop: UOp, step: UOp) -> UOp | None:
+        """Runs the iterations of a FOR that all work items do, up to one end by one step (0 or more), without masks: the distance gone."""
+        value, start, _, _, body = s.src
+        if self._jumps_in(body) or len(body.toposort()) * self.copies > TWICE:
+            return None
+        begin = self.value(start)
+        by = step.maximum(index(1))
+        distance = stop - _index(_greatest(begin))
+        trips = rewrite((distance + (by - 1)).maximum(index(0)) // by, SIMPLIFY)
+        trips = rewrite(step.eq(index(0)).where(index(0), trips), SIMPLIFY)
+        r = self.out.range(index(0), trips)
+        gone = rewrite((r * step).cast(value.dtype), SIMPLIFY)
+        self.values[value] = [self._plus(b, gone) for b in begin]
+        self.block(body)
+        self.out.end_range(r)
+        self.memo = [{} for _ in self.memo]  # what the loop has bound is bound again by the rest
+        return rewrite((trips * step).cast(value.dtype), SIMPLIFY)
+
+    def _counted(self, s: UOp, done: UOp | None = None) -> None:
+        """A FOR whose bounds differ, or that is left early. With one step for all, the distance gone is the same for all too.
+
+        `done`: the distance that has been gone already.
+        """
         value, *bounds, body = s.src
         start, stop, step = (self.value(b) for b in bounds)
         apart = any(self.scalar(b) is None for b in (start, stop, step))
         base = start
         if self.scalar(step) is not None:
-            start = [UOp.const(0, value.dtype)] * self.copies
+            start = [UOp.const(0, value.dtype) if done is None else done] * self.copies
         if self.scalar(step) is None:
             cells = [self.access.cell(value.dtype) for _ in range(self.copies)]
         else:
@@ -361,6 +386,22 @@ def _index(u: UOp) -> UOp:
 def _level(parts: tuple[UOp, ...], width: int) -> tuple[UOp, ...]:
     """All scalar or all vectors."""
     return tuple(splat(p, width) for p in parts) if any(p.dtype.lanes > 1 for p in parts) else parts
+
+
+def _greatest(values: list[UOp]) -> UOp:
+    """The greatest of all lanes of these values, a scalar."""
+    ends = []
+    for v in dict.fromkeys(values):
+        if v.op is Op.RAMP and (by := constant(v.src[1])) is not None and by >= 0:
+            ends.append(v.src[0] + v.src[1] * (v.dtype.lanes - 1))
+        elif v.dtype.lanes == 1 or v.op is Op.BROADCAST:
+            ends.append(v if v.dtype.lanes == 1 else v.src[0])
+        else:
+            ends.append(UOp(Op.LANES, (v,), Op.MAX, v.dtype.scalar))
+    out = ends[0]
+    for e in ends[1:]:
+        out = out.maximum(e)
+    return rewrite(out, SIMPLIFY)
 
 
 def _before(value: UOp, stop: UOp, step: UOp) -> UOp:

@@ -54,6 +54,23 @@ class Shape:
         return (x, UOp(Op.FLOORMOD, (y, across)) if bz > 1 else y, up if bz > 1 else index(0)), mask
 
 
+@dataclass(frozen=True, slots=True)
+class Row(Shape):
+    """The work items of a group with one y and one z: `at` says which."""
+
+    at: tuple[UOp, UOp]
+
+    def ids(self, v: UOp) -> tuple[tuple[UOp, UOp, UOp], UOp | None]:
+        """See Shape; `v` counts vectors of the row."""
+        x, mask = Shape((self.block[0], 1, 1), self.width).ids(v)
+        return (x[0], *self.at), mask
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of the row; the last may be ragged."""
+        return -(-self.block[0] // self.width)
+
+
 def ramp(base: UOp, width: int) -> UOp:
     """base, base + 1, …"""
     return base if width == 1 else UOp(Op.RAMP, (base, UOp.const(1, base.dtype)), None, base.dtype.vec(width))

@@ -5,6 +5,8 @@ Invariant: each work item of the grid is run once, by one core; the groups are i
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from svod.codegen.apply import core_id
@@ -14,7 +16,7 @@ from svod.codegen.simt.body import Body
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index
 from svod.codegen.simt.groups import Group
-from svod.codegen.simt.lanes import Shape, group_ids
+from svod.codegen.simt.lanes import Row, Shape, group_ids
 from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import has_barrier, prepared
 from svod.codegen.simt.uniform import Uniformity
@@ -56,23 +58,51 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
     fused = target.fma and config.contract != "off"
     out = Emitter((CONTRACTION, rules) if fused else (rules,))
     ids = count(1 + max((u.arg.id for u in body.find(*MEMORIES) if u.op is not Op.PARAM), default=-1))
-    gx, gy, gz = map(grid_variable, range(3))
-    total = rewrite(gx * gy * gz, SIMPLIFY)
-    core = core_id(target.cores)
-    share = rewrite((total + (target.cores - 1)) // target.cores, SIMPLIFY)
-    group = out.range(core * share, (core * share + share).minimum(total))
-    places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
-
-    if has_barrier(body) and (shape.vectors > LOCKSTEP or shape.vectors * len(body.toposort()) > WHOLE):
-        Group(out, shape, facts, places, lambda: next(ids)).run(body, _together)
+    parts = partial(Body, out, facts=facts, memories=lambda: next(ids))
+    if _independent(body, shape):
+        _by_rows(parts, out, shape, body, target.cores)
     else:
-        _lockstep(Body(out, shape, facts, places, lambda: next(ids)), body)
-    out.end_range(group)
+        gx, gy, gz = map(grid_variable, range(3))
+        group = out.range(*_share(rewrite(gx * gy * gz, SIMPLIFY), target.cores))
+        places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
+        if has_barrier(body) and (shape.vectors > LOCKSTEP or shape.vectors * len(body.toposort()) > WHOLE):
+            Group(out, shape, facts, places, lambda: next(ids)).run(body, _together)
+        else:
+            _lockstep(parts(shape=shape, group=places), body)
+        out.end_range(group)
     leaves = {u: None for u in UOp(Op.LINEAR, tuple(out.chain[0].items)).toposort() if u.op in LEAVES}
     linear = out.program(list(leaves))
     require_supported(linear, target)
     verify(linear, LINEAR)
     return linear
+
+
+def _share(total: UOp, cores: int) -> tuple[UOp, UOp]:
+    """The first and the end of what a core does of `total`."""
+    core = core_id(cores)
+    share = rewrite((total + (cores - 1)) // cores, SIMPLIFY)
+    return core * share, (core * share + share).minimum(total)
+
+
+def _independent(body: UOp, shape: Shape) -> bool:
+    """Whether the work items of a group need nothing of one another beyond their vector, and a vector is within a row of them."""
+    x, y, z = shape.block
+    return (x % shape.width == 0 or y == z == 1) and not has_barrier(body) and not any(u.op is Op.DEFINE_LOCAL for u in body.toposort())
+
+
+def _by_rows(parts: Callable[..., Body], out: Emitter, shape: Shape, body: UOp, cores: int) -> None:
+    """The code of all groups, row of the grid by row (all work items with one global y and z), as arrays lie in memory."""
+    (gx, gy, gz), (_, by, bz) = map(grid_variable, range(3)), shape.block
+    first, end = _share(rewrite(gx * (gy * by) * (gz * bz), SIMPLIFY), cores)
+    row = out.range(rewrite(first // gx, SIMPLIFY), rewrite((end + gx - 1) // gx, SIMPLIFY))
+    y, z = row % (gy * by), row // (gy * by)
+    group = out.range(rewrite((first - row * gx).maximum(index(0)), SIMPLIFY), rewrite((end - row * gx).minimum(gx), SIMPLIFY))
+    places, at = (group, y // by, z // bz), (y % by, z % bz)
+    part = parts(shape=Row(shape.block, shape.width, (rewrite(at[0], SIMPLIFY), rewrite(at[1], SIMPLIFY))),
+                 group=tuple(rewrite(u, SIMPLIFY) for u in places))
+    _lockstep(part, body)
+    out.end_range(group)
+    out.end_range(row)
 
 
 def threads_work(threads: UOp) -> UOp:
