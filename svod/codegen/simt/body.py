@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from svod.codegen.simt.access import Access
 from svod.codegen.simt.emit import Emitter, index
-from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, some, splat, widen
+from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, every, some, splat, widen
 from svod.codegen.simt.messages import asserted, printed
 from svod.codegen.simt.shape import JUMPS, jumps_out
 from svod.codegen.simt.uniform import Uniformity
@@ -65,6 +65,8 @@ class Body:
         self.gone: list[UOp] = []
         self.dead = False
         self.covered = True
+        self.guarded = 0
+        """Open arms that only some work items take."""
         self.mask: list[Mask] = []
         self.ids: list[tuple[UOp, UOp, UOp]] = []
         self.memo: list[dict[UOp, UOp]] = []
@@ -177,12 +179,30 @@ class Body:
         if cond is None:
             self.mask, self.covered = mask, len(set(mask)) == 1
         free = cond is None and _is_cheap(arm)
-        opened = not free and self.out.branch(test)
+        whole = self._whole_arm(arm) if cond is None and not free else None
+        opened = not free and self.out.branch(test if whole is None else rewrite(test & _not(whole), SIMPLIFY))
+        self.guarded += whole is not None
         self.block(arm)
+        self.guarded -= whole is not None
         self.out.end_branch(opened)
         self.mask, self.covered = saved
         dead, self.dead = self.dead, False
         return dead
+
+    def _whole_arm(self, arm: UOp) -> UOp | None:
+        """An arm that accesses memory, without masks, where all work items take it; the condition for that. None: not worth it."""
+        masks = [m for m in self.mask if m is not None]
+        if (self.guarded or len(masks) < self.copies or jumps_out(arm) or len(arm.toposort()) * self.copies > TWICE
+                or not any(u.op in (Op.LOAD, Op.STORE) and u.src[0].src[0].op is not Op.DEFINE_REG for u in arm.toposort())):
+            return None
+        saved, memo = (self.mask, self.covered), [dict(m) for m in self.memo]
+        self.mask, self.covered = [None] * self.copies, True
+        opened = self.out.branch(whole := every(masks))
+        self.block(arm)
+        self.out.end_branch(opened)
+        self.mask, self.covered = saved
+        self.memo = memo  # what the arm has bound is bound again where only some take it
+        return whole
 
     # ---- jumps --------------------------------------------------------------------------------------------------
     def jump(self, s: UOp) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from svod.codegen.simt.emit import index
 from svod.dtype import DType, dtypes
 from svod.ir.args import SpecialKind
+from svod.ir.bounds import constant
 from svod.ir.ops import OPS, Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
@@ -55,20 +56,16 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Shape):
-    """The work items of a group with one y and one z: `at` says which."""
+class Rows(Shape):
+    """Some rows of the work items of a group, `block` of them, from y and z on."""
 
-    at: tuple[UOp, UOp]
+    y: UOp
+    z: UOp
 
     def ids(self, v: UOp) -> tuple[tuple[UOp, UOp, UOp], UOp | None]:
-        """See Shape; `v` counts vectors of the row."""
-        x, mask = Shape((self.block[0], 1, 1), self.width).ids(v)
-        return (x[0], *self.at), mask
-
-    @property
-    def vectors(self) -> int:
-        """Vectors of the row; the last may be ragged."""
-        return -(-self.block[0] // self.width)
+        """See Shape; `v` counts vectors of these rows."""
+        (x, y, _), mask = Shape(self.block, self.width).ids(v)
+        return (x, self.y + y, self.z), mask
 
 
 def ramp(base: UOp, width: int) -> UOp:
@@ -142,6 +139,31 @@ def both(a: UOp | None, b: UOp | None, width: int) -> UOp | None:
     if a.dtype.lanes != b.dtype.lanes:
         a, b = splat(a, width), splat(b, width)
     return rewrite(a & b, SIMPLIFY)
+
+
+def every(masks: list[UOp]) -> UOp:
+    """Whether all lanes of all these masks hold."""
+    parts = list(dict.fromkeys(p for m in dict.fromkeys(masks) for p in _every(m)))
+    out = parts[0]
+    for p in parts[1:]:
+        out = out & p
+    return rewrite(out, SIMPLIFY)
+
+
+def _every(mask: UOp) -> list[UOp]:
+    """Conditions, scalars, that together say that all lanes of `mask` hold."""
+    if mask.dtype.lanes == 1:
+        return [mask]
+    if mask.op is Op.BROADCAST:
+        return [mask.src[0]]
+    if mask.op is Op.AND:
+        return [*_every(mask.src[0]), *_every(mask.src[1])]
+    if mask.op in (Op.CMPLT, Op.CMPLE) and all(s.op in _EVEN for s in mask.src):
+        strides = [0 if s.op is Op.BROADCAST else constant(s.src[1]) for s in mask.src]
+        if None not in strides and mask.src[0].dtype.scalar is dtypes.index:
+            lane = mask.dtype.lanes - 1 if strides[0] > strides[1] else 0  # type: ignore[operator]
+            return [rewrite(UOp(mask.op, tuple(UOp(Op.EXTRACT, (s,), lane, s.dtype.scalar) for s in mask.src)), SIMPLIFY)]
+    return [rewrite(UOp(Op.LANES, (mask,), Op.AND, dtypes.bool), SIMPLIFY)]
 
 
 def some(masks: list[UOp]) -> UOp:

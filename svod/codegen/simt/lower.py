@@ -16,7 +16,7 @@ from svod.codegen.simt.body import Body
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index
 from svod.codegen.simt.groups import Group
-from svod.codegen.simt.lanes import Row, Shape, group_ids
+from svod.codegen.simt.lanes import Rows, Shape, group_ids
 from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import has_barrier, prepared
 from svod.codegen.simt.uniform import Uniformity
@@ -85,24 +85,27 @@ def _share(total: UOp, cores: int) -> tuple[UOp, UOp]:
 
 
 def _independent(body: UOp, shape: Shape) -> bool:
-    """Whether the work items of a group need nothing of one another beyond their vector, and a vector is within a row of them."""
+    """Whether work items need nothing of one another beyond their vector, and go on straight: no loop gains by their order."""
     x, y, z = shape.block
-    return (x % shape.width == 0 or y == z == 1) and not has_barrier(body) and not any(u.op is Op.DEFINE_LOCAL for u in body.toposort())
+    apart = not has_barrier(body) and not any(u.op in (Op.DEFINE_LOCAL, Op.FOR, Op.LOOP) for u in body.toposort())
+    return apart and (x % shape.width == 0 or y == z == 1)
 
 
 def _by_rows(parts: Callable[..., Body], out: Emitter, shape: Shape, body: UOp, cores: int) -> None:
-    """The code of all groups, row of the grid by row (all work items with one global y and z), as arrays lie in memory."""
-    (gx, gy, gz), (_, by, bz) = map(grid_variable, range(3)), shape.block
-    first, end = _share(rewrite(gx * (gy * by) * (gz * bz), SIMPLIFY), cores)
-    row = out.range(rewrite(first // gx, SIMPLIFY), rewrite((end + gx - 1) // gx, SIMPLIFY))
-    y, z = row % (gy * by), row // (gy * by)
-    group = out.range(rewrite((first - row * gx).maximum(index(0)), SIMPLIFY), rewrite((end - row * gx).minimum(gx), SIMPLIFY))
-    places, at = (group, y // by, z // bz), (y % by, z % bz)
-    part = parts(shape=Row(shape.block, shape.width, (rewrite(at[0], SIMPLIFY), rewrite(at[1], SIMPLIFY))),
-                 group=tuple(rewrite(u, SIMPLIFY) for u in places))
-    _lockstep(part, body)
+    """The code of all groups, some rows of the grid (work items with one global y and z) after the other, as arrays lie in memory."""
+    (gx, gy, gz), (bx, by, bz) = map(grid_variable, range(3)), shape.block
+    vectors = -(-bx // shape.width)
+    tall = max(k for k in range(1, by + 1) if by % k == 0 and (k == 1 or k * vectors <= _together(body, by * vectors)))
+    strips = by // tall
+    first, end = _share(rewrite(gx * (gy * strips) * (gz * bz), SIMPLIFY), cores)
+    strip = out.range(rewrite(first // gx, SIMPLIFY), rewrite((end + gx - 1) // gx, SIMPLIFY))
+    y, z = strip % (gy * strips), strip // (gy * strips)
+    group = out.range(rewrite((first - strip * gx).maximum(index(0)), SIMPLIFY), rewrite((end - strip * gx).minimum(gx), SIMPLIFY))
+    places = (group, rewrite(y // strips, SIMPLIFY), rewrite(z // bz, SIMPLIFY))
+    rows = Rows((bx, tall, 1), shape.width, rewrite(y % strips * tall, SIMPLIFY), rewrite(z % bz, SIMPLIFY))
+    _lockstep(parts(shape=rows, group=places), body)
     out.end_range(group)
-    out.end_range(row)
+    out.end_range(strip)
 
 
 def threads_work(threads: UOp) -> UOp:

@@ -46,8 +46,23 @@ def saxpy() -> Threads:
 
 def test_neighbouring_work_items_access_neighbouring_elements_as_one_vector() -> None:
     accesses = [u for u in lowered(saxpy()) if u.op in (Op.LOAD, Op.STORE)]
-    assert len(accesses) == 12
-    assert all(index_of(u).op is Op.RAMP and len(u.src[0].src) == 3 for u in accesses)
+    assert all(index_of(u).op is Op.RAMP for u in accesses)
+    gated = [len(u.src[0].src) == 3 for u in accesses]
+    assert gated == [False] * 12 + [True] * 12, "first for groups whose work items all take part, without masks"
+
+
+def test_independent_groups_go_row_by_row_of_the_grid() -> None:
+    """The rows of a block of 64 × 4 are in the loop outside, the groups along x in the loop inside, without divisions."""
+    k = Threads("copy", (64, 4, 1))
+    x, y = k.item(0), k.item(1)
+    k.store(B, y * 1000 + x, k.load(A, y * 1000 + x))
+    instructions = lowered(k)
+    ranges = [i for i, u in enumerate(instructions) if u.op is Op.RANGE]
+    assert len(ranges) == 2
+    assert not any(u.op in (Op.FLOORDIV, Op.IDIV, Op.FLOORMOD, Op.MOD) for u in instructions[ranges[1]:])
+    a, b = np.random.default_rng(0).random(16000, np.float32), np.zeros(16000, np.float32)
+    svod.Device("CPU").compile(k.kernel()).execute([a, b], {"_grid_x": 15, "_grid_y": 3, "_grid_z": 1})
+    np.testing.assert_array_equal(b[:12000].reshape(12, 1000)[:, :960], a[:12000].reshape(12, 1000)[:, :960])
 
 
 def test_products_are_contracted_unless_the_settings_say_no() -> None:
