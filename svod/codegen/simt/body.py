@@ -175,16 +175,17 @@ class Body:
         if not arm.src:
             return False
         saved = self.mask, self.covered
-        test = some([m for m in mask if m is not None]) if cond is None else cond
         if cond is None:
             self.mask, self.covered = mask, len(set(mask)) == 1
         free = cond is None and _is_cheap(arm)
         whole = self._whole_arm(arm) if cond is None and not free else None
-        opened = not free and self.out.branch(test if whole is None else rewrite(test & _not(whole), SIMPLIFY))
+        rest = whole is not None and self.out.branch(_not(whole))
+        opened = not free and self.out.branch(some([m for m in mask if m is not None]) if cond is None else cond)
         self.guarded += whole is not None
         self.block(arm)
         self.guarded -= whole is not None
         self.out.end_branch(opened)
+        self.out.end_branch(rest)
         self.mask, self.covered = saved
         dead, self.dead = self.dead, False
         return dead

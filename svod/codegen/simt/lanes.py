@@ -158,16 +158,25 @@ def _every(mask: UOp) -> list[UOp]:
         return [mask.src[0]]
     if mask.op is Op.AND:
         return [*_every(mask.src[0]), *_every(mask.src[1])]
-    if mask.op in (Op.CMPLT, Op.CMPLE) and all(s.op in _EVEN for s in mask.src):
-        strides = [0 if s.op is Op.BROADCAST else constant(s.src[1]) for s in mask.src]
-        if None not in strides and mask.src[0].dtype.scalar is dtypes.index:
-            lane = mask.dtype.lanes - 1 if strides[0] > strides[1] else 0  # type: ignore[operator]
-            return [rewrite(UOp(mask.op, tuple(UOp(Op.EXTRACT, (s,), lane, s.dtype.scalar) for s in mask.src)), SIMPLIFY)]
+    if (one := _deciding(mask, most=True)) is not None:
+        return [one]
     return [rewrite(UOp(Op.LANES, (mask,), Op.AND, dtypes.bool), SIMPLIFY)]
+
+
+def _deciding(mask: UOp, *, most: bool) -> UOp | None:
+    """For a comparison of affine indices: how it comes out in the lane where it holds last (`most`) or first, the first or last lane."""
+    if mask.op not in (Op.CMPLT, Op.CMPLE) or mask.src[0].dtype.scalar is not dtypes.index or not all(s.op in _EVEN for s in mask.src):
+        return None
+    a, b = (0 if s.op is Op.BROADCAST else constant(s.src[1]) for s in mask.src)
+    if a is None or b is None:
+        return None
+    lane = mask.dtype.lanes - 1 if (a > b) == most else 0
+    return rewrite(UOp(mask.op, tuple(UOp(Op.EXTRACT, (s,), lane, s.dtype.scalar) for s in mask.src)), SIMPLIFY)
 
 
 def some(masks: list[UOp]) -> UOp:
     """Whether any lane of any of these masks holds."""
+    masks = [m if m.dtype.lanes == 1 else m if (one := _deciding(m, most=False)) is None else one for m in dict.fromkeys(masks)]
     vectors, scalars = [m for m in masks if m.dtype.lanes > 1], [m for m in masks if m.dtype.lanes == 1]
     parts = list(dict.fromkeys(scalars))
     if vectors:
