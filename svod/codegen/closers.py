@@ -5,7 +5,7 @@ Invariant: after `normalize` every effect of the SINK is closed, and effects tha
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from svod.dtype import PtrDType, dtypes
@@ -70,7 +70,7 @@ def _pinned(end: UOp) -> UOp:
     own = own_nodes(end.src[0])
     stored = {_memory(x) for x in own if x.op in (Op.STORE, Op.ATOMIC)}
     table = {x: tuple(ranges) for x in own if x.op is Op.LOAD and _memory(x) in stored}
-    for d in _awaited(end.src[0]):
+    for d in awaited(end.src[0]):
         inner = own_nodes(d)
         if depends := tuple(r for r in ranges if r in free_ranges(d)):
             table.update((x, depends) for x in inner if x.op is Op.LOAD and _memory(x) in stored and x not in table)
@@ -78,7 +78,7 @@ def _pinned(end: UOp) -> UOp:
     return end.replace(src=(_delayed(end.src[0], table, own), *end.src[1:])) if table else end
 
 
-def _awaited(effect: UOp) -> list[UOp]:
+def awaited(effect: UOp) -> list[UOp]:
     """The effects that others in `effect` wait for."""
     return list(dict.fromkeys(d for u in effect.toposort() if u.op is Op.AFTER for d in u.src[1:] if d.dtype is dtypes.void))
 
@@ -233,13 +233,13 @@ def _feeds(first: UOp, second: UOp) -> bool:
 
 def _meet(first: UOp, second: UOp) -> bool:
     """True if one of two effects stores to memory that the other one loads or stores."""
-    (a, wa), (b, wb) = (_touched(e) for e in (first, second))
+    (a, wa), (b, wb) = (touched([e]) for e in (first, second))
     return bool(wa & b or wb & a)
 
 
-def _touched(effect: UOp) -> tuple[set[UOp], set[UOp]]:
-    """The memories an effect itself loads or stores, and those it stores."""
-    own = own_nodes(effect)
+def touched(effects: Iterable[UOp]) -> tuple[set[UOp], set[UOp]]:
+    """The memories that effects themselves load or store, and those they store."""
+    own = [u for e in effects for u in own_nodes(e)]
     stored = {_memory(u) for u in own if u.op in (Op.STORE, Op.ATOMIC)}
     return stored | {_memory(u) for u in own if u.op is Op.LOAD}, stored
 
@@ -321,7 +321,7 @@ def _opened(effect: UOp, awaited: set[UOp]) -> list[UOp]:
 def _depends(e: UOp, rest: list[UOp]) -> bool:
     """True if `e` waits for another effect that is still to be done. It may be done in `e`'s loops too, as a peeled split leaves it."""
     pending = set(rest) - {e}
-    return bool(pending) and any(x in pending for d in _awaited(e) for x in d.toposort())
+    return bool(pending) and any(x in pending for d in awaited(e) for x in d.toposort())
 
 
 def guard(body: UOp, r: UOp, valid: UOp) -> UOp:

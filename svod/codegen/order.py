@@ -5,12 +5,11 @@ cannot be proved is refused.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from svod.codegen.analysis import ACCESSES, conflicts, injective, pointer
 from svod.codegen.apply import PEELED, apply_opts
-from svod.codegen.closers import axes, effects_of, own_nodes
+from svod.codegen.closers import axes, effects_of, own_nodes, touched
 from svod.codegen.schedule import Opt, OptKind, Path
 from svod.errors import ScheduleError
 from svod.ir.ops import Op
@@ -221,9 +220,3 @@ def _copied_before(sink: UOp) -> bool:
         if used & stored - filled and any(m.op in (Op.DEFINE_REG, Op.DEFINE_LOCAL) for m in filled):
             return True
     return False
-
-
-def touched(effects: Iterable[UOp]) -> tuple[set[UOp], set[UOp]]:
-    """The memories that effects themselves load or store, and those they store."""
-    own = [u for e in effects for u in own_nodes(e) if u.op in ACCESSES]
-    return {pointer(u) for u in own}, {pointer(u) for u in own if u.op is not Op.LOAD}

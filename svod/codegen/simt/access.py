@@ -5,6 +5,7 @@ Invariants: a lane that is masked off touches nothing; where lanes store to one 
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from svod.codegen.simt.emit import index
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 REDUCING = {AtomicKind.ADD: Op.ADD, AtomicKind.MIN: Op.MIN, AtomicKind.MAX: Op.MAX, AtomicKind.AND: Op.AND, AtomicKind.OR: Op.OR,
             AtomicKind.XOR: Op.XOR}
+
+STRAIGHT = 4
+"""Atomics of lanes written one after the other in an iteration, where all lanes take part."""
 
 
 class Access:
@@ -224,16 +228,16 @@ class Access:
             self.write(old, self._atomic(atomic, memory, at, operands), None)
             self.out.end_branch(opened)
             return self.read(old)
-        spread = [self._spilled(splat(o, width)) for o in operands]
-        indices = self._spilled(splat(at, width)) if at.dtype.lanes > 1 else None
-        flags = None if mask is None else self._spilled(splat(mask, width))
         old = self.cell(operands[0].dtype.scalar)
-        r = self.out.range(index(0), index(width))
-        opened = flags is not None and self.out.branch(self._bind(flags, r, None, None))
-        where = at if indices is None else self._bind(indices, r, None, None).cast(dtypes.index)
-        got = self._atomic(atomic, memory, where, [self._bind(o, r, None, None) for o in spread])
-        self.out.do(UOp(Op.STORE, (UOp(Op.INDEX, (old, r)), got)))
-        self.out.end_branch(opened)
+        flag, *of = (_uniform if u is None or u.dtype.lanes == 1 else self._one_of(u) for u in (mask, at, *operands))
+        step = STRAIGHT if mask is None and width % STRAIGHT == 0 else 1
+        r = self.out.range(index(0), index(width // step))
+        for k in range(step):
+            lane = rewrite(r * step + k, SIMPLIFY)
+            opened = mask is not None and self.out.branch(flag(mask, lane))
+            got = self._atomic(atomic, memory, of[0](at, lane), [f(o, lane) for f, o in zip(of[1:], operands, strict=True)])
+            self.out.do(UOp(Op.STORE, (UOp(Op.INDEX, (old, lane)), got)))
+            self.out.end_branch(opened)
         self.out.end_range(r)
         return self.read(old)
 
@@ -245,6 +249,14 @@ class Access:
             return old
         token = self.out.token(operands[0].dtype)
         return self.out.bind(UOp(Op.ATOMIC, (UOp(Op.INDEX, (memory.after(token), at)), *operands), atomic.arg), token)
+
+    def _one_of(self, vector: UOp) -> Callable[[UOp, UOp], UOp]:
+        """What gives one lane of `vector`: from memory, where it is as narrow as it came."""
+        narrow = vector
+        while narrow.op is Op.CAST and narrow.src[0].dtype.scalar.is_int and narrow.src[0].dtype.itemsize < narrow.dtype.itemsize:
+            narrow = narrow.src[0]
+        cell, kind = self._spilled(narrow), narrow.dtype.scalar
+        return lambda whole, lane: rewrite(self._bind(cell, lane, None, None).cast(kind).cast(whole.dtype.scalar), SIMPLIFY)
 
     def _spilled(self, vector: UOp) -> UOp:
         """Memory that holds the lanes of `vector`, to be read one by one."""
@@ -262,6 +274,11 @@ class Access:
         """What a SUBGROUP yields for each copy."""
         operands = [self.body.value(s) for s in subgroup.src]
         return [exchanged(self, subgroup, [o[j] for o in operands], self.body.mask[j], self.body.width) for j in range(self.body.copies)]
+
+
+def _uniform(value: UOp, lane: UOp) -> UOp:
+    """The one value of all lanes."""
+    return value
 
 
 def _updated(kind: AtomicKind, old: UOp, operands: list[UOp]) -> UOp:
