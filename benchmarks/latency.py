@@ -147,6 +147,41 @@ def probe_compile_numba() -> Figures:
     return {"first call": clock() - began}
 
 
+def kernel() -> Any:
+    """The same add as a kernel of the language."""
+    import svod.lang as sl
+
+    @sl.kernel
+    def vector_add(a: sl.Array[sl.f32], b: sl.Array[sl.f32], out: sl.Array[sl.f32], n: sl.i32) -> None:
+        """One element."""
+        i = sl.global_id()
+        if i < n:
+            out[i] = a[i] + b[i]
+
+    return vector_add
+
+
+def probe_compile_kernel() -> Figures:
+    """The first call of that kernel, which traces, compiles (or finds it in the cache) and runs it; the device is open."""
+    import svod
+
+    svod.Device("CPU")
+    add, (a, b, out) = kernel(), (filled(1000) for _ in range(3))
+    began = clock()
+    add[4, 256](a, b, out, 1000)
+    return {"first call": clock() - began}
+
+
+def probe_kernel_calls() -> Figures:
+    """One call of that kernel, 16 elements: with everything to be bound and checked, and prepared."""
+    from timing import interleaved
+
+    add, (a, b, out) = kernel(), (filled(16) for _ in range(3))
+    launch = add[1, 16]
+    ready = launch.prepare(a, b, out, 16)
+    return interleaved({"kernel[grid, block](a, b, out, n)": lambda: launch(a, b, out, 16), "the same, prepared": ready})
+
+
 def probe_calls() -> Figures:
     """One call from Python: three arrays of 16 elements and, where a kernel has one, an int."""
     import numpy as np
@@ -275,10 +310,12 @@ def probe_hand_off() -> Figures:
 
 PROBES: dict[str, Callable[[], Figures]] = {
     "import": probe_import, "import-numba": probe_import_numba, "compile-vector_add": probe_compile_vector_add,
-    "compile-matmul": probe_compile_matmul, "compile-numba": probe_compile_numba, "calls": probe_calls, "native": probe_native,
+    "compile-matmul": probe_compile_matmul, "compile-kernel": probe_compile_kernel, "compile-numba": probe_compile_numba,
+    "calls": probe_calls, "kernel-calls": probe_kernel_calls, "native": probe_native,
     "graph": probe_graph, "symbolic": probe_symbolic, "hand-off": probe_hand_off,
 }
-TITLES = {"compile-vector_add": "vector_add", "compile-matmul": "matmul 1024³", "compile-numba": "Numba's vector_add"}
+TITLES = {"compile-vector_add": "vector_add", "compile-matmul": "matmul 1024³", "compile-kernel": "a vector_add kernel",
+          "compile-numba": "Numba's vector_add"}
 """Probes that run twice, on an empty cache and on what that left."""
 
 

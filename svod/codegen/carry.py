@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from svod.codegen.analysis import conflicts, injective, pointer, step
-from svod.codegen.closers import axes, effects_of, map_closers, own_nodes
+from svod.codegen.closers import awaited, axes, effects_of, map_closers, own_nodes, touched
 from svod.codegen.group import fresh_memory
 from svod.codegen.schedule import Opt, Path, path_text
 from svod.dtype import AddrSpace, PtrDType, dtypes
@@ -80,6 +80,7 @@ def carry_reduction(sink: UOp, r: UOp, outside: UOp, opt: Opt) -> UOp:
         r in x.src[1:] for u in sink.find(Op.REDUCE) for x in u.src[0].find(Op.REDUCE)
     ):
         raise ScheduleError(f"{opt}: the reduction is part of another one", hint="carry the outer reduction")
+    _check_blocks(sink, r, opt)
     out = map_closers(sink, lambda u: _carried(sink, u, r, opt) if u.op is Op.END else u)
     if any(r in u.src[1:] for u in out.find(Op.REDUCE)):
         hint = "a reduction over the whole kernel takes GROUP"
@@ -99,20 +100,40 @@ def _carried(sink: UOp, end: UOp, r: UOp, opt: Opt) -> UOp:
             others.append(e)
     if not mine:
         return end
-    for s in mine:
-        _check_apart(sink, s, opt)
-    blocks = _Blocks(sink, r, opt)
+    blocks = _Blocks(sink, r, opt, _ranges([end, *_around(sink, next(iter(mine)))]))
     effects = blocks.in_place(*next(iter(mine.items()))) if len(mine) == 1 else None
     nest = UOp.group(*(effects or blocks.in_scratch(mine))).end(*end.src[1:], r)
     return UOp.group(UOp.group(*others).end(*end.src[1:]), nest) if others else nest
 
 
-def _check_apart(sink: UOp, store: UOp, opt: Opt) -> None:
-    """ScheduleError if iterations of the loops around `store` may meet in what it writes: blocks cannot go before one another then."""
-    around = [x for e in sink.find(Op.END) if store in own_nodes(e.src[0]) for x in e.src[1:]]
-    users = [u for u in sink.find(Op.LOAD, Op.STORE, Op.ATOMIC) if pointer(u) is pointer(store)]
-    if (len(users) > 1 and not injective(store, around)) or conflicts(sink.find(Op.STORE)):
-        raise ScheduleError(f"{opt}: the iterations of the loops depend on one another", hint="leave their order as it is")
+def _around(sink: UOp, store: UOp) -> list[UOp]:
+    """The ENDs of the loops in which `store` is done."""
+    return [e for e in sink.find(Op.END) if store in own_nodes(e.src[0])]
+
+
+def _ranges(ends: list[UOp]) -> frozenset[UOp]:
+    return frozenset(x for e in ends for x in e.src[1:] if x.op is Op.RANGE)
+
+
+def _check_blocks(sink: UOp, r: UOp, opt: Opt) -> None:
+    """ScheduleError unless the stores of reductions over `r` can leave the loops they are in for loops of their own, and these can be run
+    once for each block. No other effect of those loops, and no other such store, writes what one of them uses or uses what it writes; what
+    it waits for in them can be done again; and its own iterations meet in no element, or nobody else looks at it."""
+    mine = [s for s in sink.find(Op.STORE) if any(u.op is Op.REDUCE and r in u.src[1:] for u in own_nodes(s))]
+    meeting = conflicts(sink.find(Op.STORE))
+    for s in mine:
+        ends = _around(sink, s)
+        beside = {u for e in ends for u in own_nodes(e) if u.op in (Op.STORE, Op.ATOMIC)} | set(mine)
+        again = [d for d in awaited(s) if free_ranges(d)]
+        used, filled = touched([s, *again])
+        theirs, written = touched(beside - {s})
+        read = {pointer(u) for d in again for u in own_nodes(d) if u.op is Op.LOAD}
+        users = [u for u in sink.find(Op.LOAD, Op.STORE, Op.ATOMIC) if pointer(u) is pointer(s)]
+        meeting = meeting or bool(used & written or pointer(s) in theirs or read & filled)
+        meeting = meeting or (len(users) > 1 and not injective(s, _ranges(ends)))
+    if meeting:
+        what = f"{opt}: the effects of the loops, or their iterations, depend on one another"
+        raise ScheduleError(what, at=sink.arg.name, hint="blocks go through loops of their own: leave the order as it is")
 
 
 def fits_output(root: UOp, store: UOp, reduces: list[UOp]) -> bool:
@@ -128,15 +149,16 @@ def fits_output(root: UOp, store: UOp, reduces: list[UOp]) -> bool:
 
 @dataclass
 class _Blocks:
-    """The stores of one nest, done block by block. `made` counts what is fresh in it."""
+    """The stores of one nest, in the loops `around` them, done block by block."""
 
     sink: UOp
     r: UOp
     opt: Opt
+    around: frozenset[UOp]
 
     def in_place(self, store: UOp, reduces: list[UOp]) -> list[UOp] | None:
-        """Partial results in the output itself; None where it cannot hold them or something else looks at it."""
-        if not fits_output(self.sink, store, reduces):
+        """Partial results in the output itself; None where it cannot hold them, or something else or another iteration looks at it."""
+        if not fits_output(self.sink, store, reduces) or not injective(store, self.around):
             return None
         target, value = store.src
         total = self.total(reduces[0], target, free_ranges(target))
@@ -146,7 +168,7 @@ class _Blocks:
 
     def in_scratch(self, stores: dict[UOp, list[UOp]]) -> list[UOp]:
         """Partial results in scratch memory: one for each iteration of all loops, so that these may be spread over the cores."""
-        loops = frozenset(x for s in stores for x in free_ranges(s))
+        loops = self.around | frozenset(x for s in stores for x in free_ranges(s))
         cores = [v for v in UOp.group(*stores).find(Op.DEFINE_VAR) if v.arg.name == CORE_ID]
         flat, size = (cores[0], int(cores[0].arg.max) + 1) if cores else (UOp.const(0, dtypes.index), 1)
         for x in nest_order(loops):

@@ -50,12 +50,12 @@ def _owned(effect: UOp, core: UOp) -> UOp:
 
 def _spread(effect: UOp, core: UOp) -> bool:
     """True if where the effect writes depends on the core: its loop over the cores' shares, even one of a single iteration, or memory of
-    which each core has its own."""
+    which each core has its own. Not if only what it waits for does, such as a panel that all cores have filled."""
     if effect.op in (Op.END, Op.GROUP):
         return all(_spread(e, core) for e in effects_of(effect.src[0] if effect.op is Op.END else effect))
     if effect.op not in (Op.STORE, Op.ATOMIC):
         return False
-    return core in effect.src[0].src[1].toposort() or memory(effect.src[0]).op in (Op.DEFINE_REG, Op.DEFINE_LOCAL)
+    return core in own_nodes(effect.src[0].src[1]) or memory(effect.src[0]).op in (Op.DEFINE_REG, Op.DEFINE_LOCAL)
 
 
 def _fenced(dep: UOp, core: UOp) -> UOp:

@@ -5,7 +5,7 @@ cannot be proved is refused.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svod.codegen.analysis import ACCESSES, conflicts, injective, pointer
 from svod.codegen.apply import PEELED, apply_opts
@@ -43,12 +43,14 @@ class _Kept:
 class Order:
     """What of a kernel's order has to stay: axes `ordered` as they are, `kept` among one another. `inner` are innermost loops under ordered
     ones: their iterations write apart for as long as the loops around them stand still, so they become lanes and copies, but no shares.
-    `unspread` if no effect may go to several cores."""
+    `unspread` if no effect may go to several cores. `passes` if effects that do not wait for one another use one memory: a barrier would
+    be done, with all that leads to it, before some of those written first."""
 
     ordered: frozenset[Path]
     kept: tuple[_Kept, ...]
     inner: tuple[frozenset[Path], ...]
     unspread: bool
+    passes: bool
 
     def refuses(self, opt: Opt, graph: UOp) -> bool:
         """True if `opt`, applied to `graph`, may come between iterations that depend on one another."""
@@ -58,6 +60,8 @@ class Order:
             return True
         if held and opt.kind in MOVING and any(x != named for x in held):
             return True
+        if opt.kind is OptKind.STAGE:
+            return opt.panel.shared and self.passes
         return opt.kind in SPREADING and (self.unspread or bool(held))
 
     def after(self, opt: Opt, graph: UOp) -> Order:
@@ -66,13 +70,15 @@ class Order:
             return self
         now = frozenset(axes(graph))
         kept = tuple(k.renamed(opt, now) for k in self.kept)
-        return Order(_renamed(self.ordered, opt, now), kept, tuple(_renamed(x, opt, now) for x in self.inner), self.unspread)
+        inner = tuple(_renamed(x, opt, now) for x in self.inner)
+        return replace(self, ordered=_renamed(self.ordered, opt, now), kept=kept, inner=inner)
 
 
 def order_of(sink: UOp) -> Order:
     """What has to stay of the order in which `sink`, in normal form and unscheduled, is written."""
     ordered, kept, inner = _dependent(sink)
-    return Order(ordered, tuple(kept), tuple(inner), _share(sink) or _copied_before(sink))
+    passes = _share(sink)
+    return Order(ordered, tuple(kept), tuple(inner), passes or _copied_before(sink), passes)
 
 
 def check_order(sink: UOp, opts: tuple[Opt, ...], cores: int) -> None:
@@ -87,6 +93,9 @@ def check_order(sink: UOp, opts: tuple[Opt, ...], cores: int) -> None:
 
 def refusal(sink: UOp, opt: Opt) -> ScheduleError:
     """What `opt` is refused with."""
+    if opt.kind is OptKind.STAGE:
+        what = f"{opt}: effects of the kernel use one memory, and the cores would not wait for one another at each of them"
+        return ScheduleError(what, at=sink.arg.name, hint="leave shared out: then each core has a panel of its own")
     return ScheduleError(
         f"{opt}: the iterations of the axis depend on one another",
         at=sink.arg.name,

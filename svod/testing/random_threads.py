@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from svod.dtype import AddrSpace, dtypes
 from svod.ir.args import AtomicKind, SubgroupKind
 from svod.ir.ops import Op
+from svod.ir.threads import grid_variable
 from svod.ir.uop import UOp
 from svod.testing.threads import Threads
 
@@ -44,10 +46,13 @@ class _Writer:
         x, y, _ = self.block
         self.items = x * y * self.block[2]
         self.lane = self.k.thread(0) + self.k.thread(1) * x + self.k.thread(2) * (x * y)
-        self.item = self.k.block(0) * self.items + self.lane
+        gx, gy = grid_variable(0), grid_variable(1)
+        self.item = (self.k.block(0) + gx * (self.k.block(1) + gy * self.k.block(2))) * self.items + self.lane
         self.data, self.out, self.count = (UOp.param(i, I64, name=n) for i, n in enumerate(("data", "out", "count")))
         self.values = [self.lane.cast(I64), self.item.cast(I64), self.const()]
-        self.same = [self.k.block(0).cast(I64), self.const(), self.const()]
+        self.same = [self.k.block(0).cast(I64), self.k.block(1).cast(I64), self.const(), self.const()]
+        self.straight = self.r.random() < 0.3
+        """No loops and barriers."""
         self.cells: list[UOp] = []
         self.common: list[UOp] = []
         self.shared = self.k.memory(I64, self.items, AddrSpace.LOCAL, "tile")
@@ -69,10 +74,24 @@ class _Writer:
         return UOp(op, (a, b))
 
     def truth(self, *, same: bool = False) -> UOp:
+        if not same and self.r.random() < 0.3:
+            return self.guard()
         a, b = self.number(1, same=same), self.number(1, same=same)
         return UOp(self.r.choice((Op.CMPLT, Op.CMPEQ, Op.CMPNE, Op.CMPLE)), (a, b))
 
+    def guard(self) -> UOp:
+        """What kernels ask first: whether an id is within bounds."""
+        axis = self.r.choice((0, 0, 1))
+        place = self.r.choice((self.item, self.lane, self.k.thread(axis), self.k.item(axis)))
+        bound = self.r.choice((1, self.block[axis] - 1, self.items, self.items * 2 + 3))
+        inside = UOp(self.r.choice((Op.CMPLT, Op.CMPLE)), (place, UOp.const(bound, dtypes.index)))
+        if self.r.random() < 0.3:
+            inside = inside & (UOp.const(self.r.choice((0, 2)), dtypes.index) < place)
+        return inside
+
     def index(self, size: int) -> UOp:
+        if self.r.random() < 0.3:
+            return (self.lane + self.r.choice((0, 1, 2))) % size
         return UOp(Op.FLOORMOD, (self.number(1), UOp.const(size, I64))).cast(dtypes.index)
 
     # ---- statements -------------------------------------------------------------------------------------------------
@@ -87,9 +106,11 @@ class _Writer:
         plain = [self.let, self.variable, self.assign, self.assign, self.read, self.element, self.bump]
         if self.exchanges and together:
             plain.append(self.exchange)
-        nested = [self.branch, self.loop, self.counted] if depth else []
+        nested = [self.branch] if depth else []
+        if depth and not self.straight:
+            nested += [self.loop, self.counted]
         if depth and together:
-            nested += [self.exchange_shared, self.uniform_branch, self.uniform_loop]
+            nested += [self.uniform_branch] if self.straight else [self.exchange_shared, self.uniform_branch, self.uniform_loop]
         if self.r.random() < 0.45 and nested:
             self.r.choice(nested)(depth, loops, together)
         else:
@@ -158,8 +179,11 @@ class _Writer:
             self.statements(depth - 1, loops + 1, together=False)
 
     def counted(self, depth: int, loops: int, together: bool) -> None:
-        step = self.r.choice((1, 1, 2, -1, -3))
-        start, stop = (UOp(Op.FLOORMOD, (self.number(1), UOp.const(MOST, I64))).cast(dtypes.index) for _ in range(2))
+        step: int | UOp = self.r.choice((1, 1, 2, -1, -3))
+        start, stop = (UOp(Op.FLOORMOD, (self.number(1, same=same), UOp.const(MOST, I64))).cast(dtypes.index) for same in (False, self.r.random() < 0.5))
+        if self.r.random() < 0.4:  # each from its own place on, all by one step
+            start = self.lane % MOST
+            step = UOp(Op.FLOORMOD, (self.number(1, same=True), UOp.const(3, I64))).cast(dtypes.index) + 1
         with self.k.for_(start, stop, step) as i:
             self.values.append(i.cast(I64))
             self.statements(depth - 1, loops + 1, together=False)
@@ -209,7 +233,7 @@ def random_thread_case(seed: int) -> ThreadCase:
     w.statements(3, 0, together=True)
     for n in range(3):
         w.k.store(w.out, w.item * 3 + n, w.number())
-    grid = w.r.randint(1, 5)
+    grid = (w.r.randint(1, 4), w.r.choice((1, 1, 2)), w.r.choice((1, 1, 3)))
     rng = np.random.default_rng(seed)
-    buffers = (rng.integers(-50, 50, INPUTS), np.zeros(grid * w.items * 3, np.int64), np.zeros(11, np.int64))
-    return ThreadCase(w.k.kernel(), buffers, {"_grid_x": grid, "_grid_y": 1, "_grid_z": 1})
+    buffers = (rng.integers(-50, 50, INPUTS), np.zeros(prod(grid) * w.items * 3, np.int64), np.zeros(11, np.int64))
+    return ThreadCase(w.k.kernel(), buffers, {grid_variable(i).arg.name: n for i, n in enumerate(grid)})

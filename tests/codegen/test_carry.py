@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import svod
 from svod import DType, UOp, dtypes
 from svod.codegen.schedule import parse_opt
+from svod.dtype import AddrSpace
 from svod.errors import ScheduleError
 from svod.ir.bounds import constant
 from svod.ir.ops import Op
@@ -170,6 +171,61 @@ def test_loops_whose_iterations_meet_are_not_reordered() -> None:
     ast = UOp.sink(out[j].store(out[j].load() + p(1, "a")[(i * 8 + j) * 16 + q].load().sum(q)).end(j).end(i), name="meet")
     with pytest.raises(ScheduleError, match="depend on one another"):
         svod.Device("CPU").compile(ast, opts=[parse_opt("SPLIT(2 by 4)"), parse_opt("CARRY(2.0 with 0)")])
+
+
+def beside(other: str) -> UOp:
+    """Row sums, and another effect in the loop around them."""
+    i, j, q = axes(6, 8, 16)
+    out, b = p(0, "out"), p(3, "b")
+    total = out[i].store((p(1, "a")[i * 16 + q].load() * b[i].load()).sum(q))
+    effects = {
+        "nothing": (),
+        "apart": (p(2, "c")[i].store(b[i].load() + 1.0),),
+        "overwrites": (out[i].store(b[i].load()),),
+        "reads": (p(2, "c")[i].store(out[i].load() + 1.0),),
+        "feeds": (b[i].store(b[i].load() + 1.0),),
+        "nested": (b[i].store(b[i].load() * p(2, "c")[j].load()).end(j),),
+    }
+    return UOp.sink(UOp.group(total, *effects[other]).end(i), name="beside")
+
+
+@pytest.mark.parametrize("other", ["overwrites", "reads", "feeds", "nested"])
+def test_a_reduction_is_not_taken_away_from_effects_it_meets(other: str) -> None:
+    with pytest.raises(ScheduleError, match="the effects of the loops, or their iterations, depend on one another"):
+        svod.Device("CPU").compile(beside(other), opts=[parse_opt("SPLIT(2 by 4)"), parse_opt("CARRY(2.0 with 0)")])
+
+
+def test_a_reduction_is_taken_away_from_effects_it_does_not_meet() -> None:
+    a, b = np.arange(96, dtype=np.float32), np.arange(6, dtype=np.float32)
+    out, c = np.zeros(6, np.float32), np.zeros(6, np.float32)
+    svod.Device("CPU").compile(beside("apart"), opts=[parse_opt("SPLIT(2 by 4)"), parse_opt("CARRY(2.0 with 0)")])(out, a, c, b)
+    assert np.array_equal(out, a.reshape(6, 16).sum(1) * b)
+    assert np.array_equal(c, b + 1)
+
+
+def test_what_a_reduction_waits_for_is_done_again_for_each_block_only_if_that_changes_nothing() -> None:
+    """Row i counts all rows so far: a second block would count them again."""
+    i, q = axes(6, 16)
+    cell = UOp.memory(0, dtypes.f32, 1, AddrSpace.REG)
+    now = cell.after(cell[0].store(0.0), i)[0]
+    total = (cell.after(now.store(now.load() + 1.0))[0].load() * p(1, "a")[i * 16 + q].load()).sum(q)
+    with pytest.raises(ScheduleError, match="the effects of the loops, or their iterations, depend on one another"):
+        svod.Device("CPU").compile(
+            UOp.sink(p(0, "out")[i].store(total).end(i), name="count"), opts=[parse_opt("SPLIT(1 by 4)"), parse_opt("CARRY(1.0 with 0)")]
+        )
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_iterations_that_write_one_element_have_partial_results_of_their_own(lower_to: Lower, moving: bool) -> None:
+    """The last row wins, also where all rows are the same and so could be taken for one."""
+    i, j, q = axes(6, 8, 16)
+    a = p(1, "a", dtypes.i32)[(i * 128 if moving else 0) + j * 16 + q]
+    ast = UOp.sink(p(0, "out", dtypes.i32)[j].store(a.load().sum(q)).end(i, j), name="last")
+    opts = ["SPLIT(2 by 4)", "CARRY(2.0 with 0)"]
+    assert lower_to(ast, "apply-schedule", opts).find(Op.DEFINE_SCRATCH)
+    values, out = np.arange(768, dtype=np.int32), np.zeros(8, np.int32)
+    svod.Device("CPU").compile(ast, opts=[parse_opt(o) for o in opts])(out, values)
+    assert np.array_equal(out, values.reshape(6, 8, 16)[-1 if moving else 0].sum(1))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import svod
-from svod import Config, UOp
+from svod import Config, UOp, dtypes
 from svod.codegen.distribute import ALONE, distribute
 from svod.ir.args import AxisKind, BarrierScope
 from svod.ir.ops import Op
@@ -48,6 +48,19 @@ def test_passes_have_a_grid_barrier_between_them(lower_to: Lower) -> None:
     assert [linear.src[k].arg for k in at] == [BarrierScope.GRID]
     stores = [(k, u.src[0].src[0]) for k, u in enumerate(linear.src) if u.op is Op.STORE]
     assert [k < at[0] for k, _ in stores] == [True, False]
+
+
+def test_what_is_written_where_a_shared_panel_says_is_done_by_core_0(lower_to: Lower) -> None:
+    """All cores fill the panel; the loop that looks its elements up is no share of a core's."""
+    (i,) = axes(64)
+    out = p(0, "out")
+    at = p(1, "table", dtypes.i32)[i].load()
+    scatter = UOp.sink(out[at].store(out[at].load() + p(2, "a")[i].load()), name="scatter")
+    linear = lower_to(scatter, opts=["STAGE(0 by 1 shared)"])
+    (alone,) = {r for r in linear.find(Op.RANGE) if r.arg.path == ALONE}
+    (barrier,) = [k for k, u in enumerate(linear.src) if u.op is Op.BARRIER]
+    (store,) = [k for k, u in enumerate(linear.src) if u.op is Op.STORE and u.src[0].src[0].arg.name == "out"]
+    assert barrier < linear.src.index(alone) < store
 
 
 def test_without_cores_passes_need_no_barrier(lower_to: Lower) -> None:

@@ -64,3 +64,15 @@ def test_two_stores_in_one_loop_stay_beside_each_other() -> None:
     out = p(0, "out", dtypes.i64)
     sink = closed(UOp.group(out[i + j].store(1), out[i + j].store(2)).end(i, j))
     assert refused(sink, "VECTOR(1)", "UNROLL(1)", "PARALLEL(0)") == ["VECTOR(1)", "UNROLL(1)", "PARALLEL(0)"]
+
+
+def test_a_barrier_comes_between_no_effects_that_use_one_memory() -> None:
+    """The panel's barrier, and what the third loop waits for behind it, would come before the first loop, which nobody waits for."""
+    i, j, k = axes(8, 8, 8)
+    out = p(0, "out")
+    first, second = out[i].store(out[i].load() + 1.0).end(i), out[j * 2].store(p(1, "a")[j].load()).end(j)
+    sink = closed(first, second, out[k + 1].store(out[k].load()).end(k))
+    assert refused(sink, "STAGE(1 by 1 shared)", "STAGE(1 by 1)", "PARALLEL(1)") == ["STAGE(1 by 1 shared)", "PARALLEL(1)"]
+    with pytest.raises(ScheduleError, match="effects of the kernel use one memory"):
+        check_order(sink, (parse_opt("STAGE(1 by 1 shared)"),), 2)
+    assert not refused(closed(second), "STAGE(1 by 1 shared)")

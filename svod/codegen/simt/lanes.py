@@ -79,7 +79,7 @@ def splat(u: UOp, width: int) -> UOp:
 
 
 def widen(expr: UOp, leaf: Leaf, width: int, memo: dict[UOp, UOp]) -> UOp:
-    """`expr` with leaves replaced by what `leaf` gives (None: the leaf stays): scalar while all it needs is, else `width` lanes."""
+    """`expr` with leaves replaced by what `leaf` gives (None: the leaf stays): scalar where all lanes are seen to agree, else `width` lanes."""
     if (hit := memo.get(expr)) is not None:
         return hit
     for u in expr.toposort(lambda x: x not in memo):
@@ -91,7 +91,8 @@ def widen(expr: UOp, leaf: Leaf, width: int, memo: dict[UOp, UOp]) -> UOp:
         if lanes > 1:
             src = [splat(s, width) for s in src]
         dtype = u.dtype.vec(lanes) if OPS[u.op].result is None else None
-        memo[u] = u if tuple(src) == u.src else _same_bits(rewrite(UOp(u.op, tuple(src), u.arg, dtype), SIMPLIFY))
+        wide = u if tuple(src) == u.src else _same_bits(rewrite(UOp(u.op, tuple(src), u.arg, dtype), SIMPLIFY))
+        memo[u] = wide.src[0] if wide.op is Op.BROADCAST else wide
     return memo[expr]
 
 
