@@ -6,12 +6,14 @@ where no jump is left once `if … jump` is read as `if … else the rest`; else
 """
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.ir.args import ValueArg
-from svod.ir.kernel_clauses import RESERVED
+from svod.ir.kernel_clauses import CORE_ID, RESERVED, SYMBOLS
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 
@@ -107,6 +109,15 @@ def _plain(name: str) -> str:
     if not name.isascii() or not name.isidentifier():
         return "value"
     return f"{name}_" if name in RESERVED else name
+
+
+def portable(name: str, taken: Collection[str] = ()) -> str:
+    """`name`, a Python identifier, as one that every target allows and that is not in `taken`: an underscore more, letters for others."""
+    plain = "".join(c if c.isascii() else f"u{ord(c):x}" for c in name)
+    plain = f"v{plain}" if re.match(r"_[_A-Z]|_*$", plain) else plain
+    while plain in taken or plain in RESERVED or plain in SYMBOLS or plain == CORE_ID:
+        plain += "_"
+    return plain
 
 
 def write_cell(cell: UOp, value: UOp) -> UOp:

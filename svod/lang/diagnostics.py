@@ -63,7 +63,7 @@ def print_(t: Tracer, *values: Any, sep: str = " ", end: str = "\n") -> None:
 
 
 @builtin()
-def assert_(t: Tracer, condition: Any, text: Any = "assertion failed", *values: Any) -> None:
+def assert_(t: Tracer, condition: Any, text: Any = "", *values: Any) -> None:
     """Checked when the kernel runs: the launch fails with the text where the condition does not hold."""
     truth = arithmetic.truth(condition)
     message, dynamic = _values("assert_", text, values)

@@ -22,6 +22,7 @@ from svod.dtype import PtrDType
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang.binding import ArgumentType
+from svod.lang.builder import portable
 from svod.lang.fastcall import Meaning, Plan, constant_key, fast_call
 from svod.lang.freshness import Freshness
 from svod.lang.sizes import Size, limits_of
@@ -165,7 +166,7 @@ class Variants:
             self.traces += 1
         traced = trace(self.function, arguments, block=request.block, subgroup=self.subgroup, guarded=request.counted)
         if self.name != traced.name:
-            threads = traced.threads.replace(arg=replace(traced.threads.arg, name=self.name))
+            threads = traced.threads.replace(arg=replace(traced.threads.arg, name=portable(self.name)))
             traced = replace(traced, threads=threads, name=self.name)
         show_source(traced.name, f"{traced.threads}\n", "threads")
         made = Variant(request, self.names, traced, Freshness(self.function, traced.dependencies))

@@ -17,7 +17,7 @@ from svod.ir.args import ThreadsInfo
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import diagnostics, ids, mathematics, memory
-from svod.lang.builder import Branch
+from svod.lang.builder import Branch, portable
 from svod.lang.expressions import EXPRESSIONS
 from svod.lang.frame import Dependency, Frame, dependency, facts
 from svod.lang.source import source_of
@@ -65,7 +65,7 @@ def trace(function: Callable[..., Any], arguments: Mapping[str, ArrayType | Scal
         body = source.node.body
         assert isinstance(body, list)
         t.execute(body)
-    root = UOp(Op.THREADS, (t.builder.close(t.builder.here),), ThreadsInfo(inner.__name__, block, subgroup))
+    root = UOp(Op.THREADS, (t.builder.close(t.builder.here),), ThreadsInfo(portable(inner.__name__), block, subgroup))
     used = {u.arg.name for u in root.find(Op.DEFINE_VAR)}
     scalars = {name: meaning for name, meaning in t.scalars.items() if name in used or meaning[0] == "param"}
     t.note(dependency(inner.__qualname__, lambda: inner, inner))
@@ -85,6 +85,7 @@ def _bind(t: Tracer, frame: Frame, parameters: tuple[Parameter, ...], arguments:
     if extra := [name for name in arguments if name not in known]:
         raise KernelError(f"no parameter is called {extra[0]!r}", hint=f"parameters: {', '.join(sorted(known))}")
     buffers: list[str] = []
+    taken: list[str] = []
     for p in parameters:
         argument = arguments.get(p.name)
         if argument is None:
@@ -95,27 +96,29 @@ def _bind(t: Tracer, frame: Frame, parameters: tuple[Parameter, ...], arguments:
                 frame.locals[p.name] = p.default
                 continue
             raise KernelError(f"no type is given for parameter {p.name!r}")
-        frame.locals[p.name] = _value(t, p.name, argument, buffers)
+        taken.append(portable(p.name, taken))
+        frame.locals[p.name] = _value(t, p.name, taken[-1], argument, buffers)
     return tuple(buffers)
 
 
 p_empty = inspect.Parameter.empty
 
 
-def _value(t: Tracer, name: str, argument: Any, buffers: list[str]) -> Any:
+def _value(t: Tracer, name: str, plain: str, argument: Any, buffers: list[str]) -> Any:
+    """What a parameter is; `plain` is its name in the graph."""
     if isinstance(argument, Constant):
         return argument.value
     if isinstance(argument, ScalarType):
-        t.scalars[name] = ("param", name)
-        return Dynamic(UOp.scalar(name, argument.dtype))
-    pointer = UOp.param(len(buffers), argument.dtype, _size(argument.shape), name=name)
+        t.scalars[plain] = ("param", name)
+        return Dynamic(UOp.scalar(plain, argument.dtype))
+    pointer = UOp.param(len(buffers), argument.dtype, _size(argument.shape), name=plain)
     buffers.append(name)
     shape: list[int | UOp] = []
     for axis, extent in enumerate(argument.shape or (None,) * argument.rank):
         if extent is not None:
             shape.append(extent)
             continue
-        hidden = f"_{name}_shape_{axis}"
+        hidden = f"_{plain}_shape_{axis}"
         t.hidden[hidden] = ("shape", name, axis)
         shape.append(UOp.variable(hidden, 0, 1 << 62))
     return Array(pointer, argument.dtype, tuple(shape), name)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import svod.lang as sl
-from svod.errors import KernelError
+from svod.errors import KernelError, SvodError
 from svod.ir.clause import verify
 from svod.ir.ops import Op
 from svod.ir.spec import THREADS
@@ -265,3 +265,25 @@ def test_a_numpy_scalar_keeps_its_type_in_a_loop() -> None:
 
     with pytest.raises(KernelError, match="'total' is f32 and is assigned f64"):
         sl.kernel(compute)[1, 1](np.ones(3), np.zeros(1))
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_names_that_a_target_reserves_or_cannot_spell(device: Any) -> None:
+    def größe(shared: sl.Array[sl.f32], double: sl.f32, entry: sl.i32, entry_: sl.i32, core_id: sl.f32) -> None:
+        shared[shared.size - 1] = double + entry + entry_ * 10 + core_id * 100
+
+    a = np.zeros(2, np.float32)
+    sl.kernel(größe).on(device)[1, 1](a, 1.0, 2, 3, 4.0)
+    assert a.tolist() == [0, 433]
+    with pytest.raises(SvodError, match="'entry' of kernel 'größe' takes a whole number"):
+        sl.kernel(größe).on(device)[1, 1](a, 1.0, "x", 3, 4.0)
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_an_assertion_without_a_text(device: Any) -> None:
+    def checked(a: sl.Array[sl.f32]) -> None:
+        sl.assert_(a[0] > 5)
+
+    with pytest.raises(SvodError) as caught:
+        sl.kernel(checked).on(device)[1, 1](np.zeros(1, np.float32))
+    assert caught.value.what == "assertion failed"
