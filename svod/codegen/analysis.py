@@ -180,6 +180,17 @@ def _apart(p: UOp, stores: list[UOp]) -> bool:
     return all(a[1] < b[0] for a, b in pairwise(spans))
 
 
+def crossing(closers: Iterable[UOp], r: UOp, others: Iterable[UOp]) -> UOp | None:
+    """The first of `others` whose lanes would meet lanes along `r`: a closer of one closes the other too, or moves along it. None if all
+    are apart. `closers` are all ENDs and REDUCEs of the kernel; a vector has one axis, so that a nest has room for one such axis.
+    """
+    spans = [(set(u.src[1:]), free_ranges(u)) for u in closers]
+    for q in others:
+        if q is not r and any((r in closed and (q in closed or q in free)) or (q in closed and r in free) for closed, free in spans):
+            return q
+    return None
+
+
 def owns_memory(root: UOp) -> bool:
     """True if the graph uses memory of the kernel's own: its order then is what the author wrote."""
     return any(u.op in MEMORIES and u.op is not Op.PARAM for u in root.toposort())

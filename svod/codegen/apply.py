@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from svod.codegen.analysis import injective, pointer
+from svod.codegen.analysis import crossing, injective, pointer
 from svod.codegen.carry import FIRST_AXIS, accumulates, carry_reduction, meets
 from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
 from svod.codegen.group import group_reduction
@@ -242,6 +242,8 @@ def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
             raise ScheduleError(f"{opt}: the extent of the axis is not a constant", hint="SPLIT it first and mark the inner axis")
         if kind is AxisKind.INTERLEAVE and any(r in e.src[1:] for e in sink.find(Op.END)):
             raise ScheduleError(f"{opt}: the axis is not reduced", hint="INTERLEAVE makes accumulators; use UNROLL for other axes")
+        if kind is AxisKind.VECTOR:
+            _check_one_vector(sink, opt, r)
         if accumulates(sink, r):
             raise ScheduleError(f"{opt}: each iteration of the axis continues from the one before", hint="leave its order as it is")
         if any(pointer(u).op is not Op.PARAM and r in free_ranges(u) and not injective(u, [r]) for u in sink.find(Op.STORE)):
@@ -255,6 +257,14 @@ def _mark(kind: AxisKind) -> Callable[[UOp, Opt, int], UOp]:
         return sink.substitute({r: r.replace(src=bounds, arg=replace(r.arg, kind=kind))})
 
     return mark
+
+
+def _check_one_vector(sink: UOp, opt: Opt, r: UOp) -> None:
+    """ScheduleError if a nest with lanes along another axis closes `r` or moves along it."""
+    marked = [q for q in sink.find(Op.RANGE) if q.arg.kind is AxisKind.VECTOR]
+    if marked and (other := crossing(sink.find(Op.END, Op.REDUCE), r, marked)) is not None:
+        where = path_text(other.arg.path)
+        raise ScheduleError(f"{opt}: the nest has lanes along axis {where} already", hint="UNROLL one of the two: a nest takes one VECTOR axis")
 
 
 def _pad(sink: UOp, opt: Opt, cores: int) -> UOp:

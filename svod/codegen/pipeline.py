@@ -17,6 +17,7 @@ from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
+from svod.codegen.extents import clamp_extents
 from svod.codegen.ids import loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
@@ -137,6 +138,7 @@ PIPELINE: tuple[Stage, ...] = (
         lambda s, c: pin_loads(separate_axes(normalize(s))),
     ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
+    Stage("clamp-extents", "a loop that stops below its start is empty; no later stage has to ask", lambda s, c: clamp_extents(s)),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
     Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply, SCALAR),
     Stage(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from svod.codegen.analysis import ACCESSES, Reach, conflicts, injective, owns_memory, pointer, reach, step, stride, trip, trips
+from svod.codegen.analysis import ACCESSES, Reach, conflicts, crossing, injective, owns_memory, pointer, reach, step, stride, trip, trips
 from svod.codegen.apply import apply_opts
 from svod.codegen.carry import fits_output
 from svod.codegen.closers import axes, effects_of
@@ -102,7 +102,8 @@ def default_opts(sink: UOp, target: Target) -> tuple[Opt, ...]:
     spread = target.cores > 1 and sum(_work(e) for e in sink.src) > TUNING.parallel_work
     for tiled, shared in ((True, spread), (False, spread), (False, False)):
         s = Scheduler(sink, target, order)
-        plans = [Planner(target, sink, order, tiled=tiled).root(e) for e in sink.src]
+        planner = Planner(target, sink, order, tiled=tiled)
+        plans = [planner.root(e) for e in sink.src]
         if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
             return ()
         try:
@@ -166,6 +167,8 @@ class Planner:
     def __init__(self, target: Target, sink: UOp, order: Order, *, tiled: bool = True) -> None:
         self.target, self.sink, self.order, self.tiled = target, sink, order, tiled
         self.bounding = frozenset(q for r in sink.find(Op.RANGE) for q in free_ranges(r) if q is not r)
+        self.closers = list(sink.find(Op.END, Op.REDUCE))
+        self.lanes: list[UOp] = []
 
     def free(self, kind: OptKind, axis: UOp) -> bool:
         """True if an Opt of this kind leaves the order of effects as it has to be, and the bounds of other axes alone."""
@@ -200,10 +203,14 @@ class Planner:
 
     def best_axis(self, info: Reach, candidates: list[UOp], ranges: list[UOp]) -> UOp | None:
         """The axis whose vectorization costs least, or None where lanes inside the reductions are better."""
-        usable = [c for c in candidates if self.usable(c, info) and self.free(OptKind.VECTOR, c)]
+        usable = [c for c in candidates if self.usable(c, info) and self.free(OptKind.VECTOR, c) and not self.crosses(c)]
         options: list[tuple[float, int, UOp | None]] = [(self.cost(info, None, ranges), 1, None)]
         options += [(self.cost(info, c, ranges), -i, c) for i, c in enumerate(usable)]
         return min(options, key=lambda o: o[:2])[2]
+
+    def crosses(self, c: UOp) -> bool:
+        """True if a nest that `c` is in has lanes along another axis already, perhaps because it shares a reduction with another nest."""
+        return crossing(self.closers, c, self.lanes) is not None
 
     def usable(self, c: UOp, info: Reach) -> bool:
         if constant(c.src[0]) != 0 or trip(c) < 4:
@@ -265,6 +272,7 @@ class Planner:
             copies = max(1, min(copies, (extent + lanes - 1) // lanes))
         spec = Lanes(c.arg.path, lanes, copies, reduced=False)
         plan.lanes.append(spec)
+        self.lanes.append(c)
         if tile is not None:
             m, height, _ = tile
             self.blocked(info, (c, m), plan, spec)
@@ -389,7 +397,7 @@ class Planner:
             inner = reach([r], inside=r)
             mine = c if c is not None and c in free_ranges(r) else None
             if mine is None:
-                options = [q for q in r.src[1:] if self.usable(q, inner)]
+                options = [q for q in r.src[1:] if self.usable(q, inner) and not self.crosses(q)]
                 scored = [(self.cost(inner, None, list(r.src[1:])), 1, None)] + [
                     (self.cost(inner, q, list(r.src[1:])), 0, q) for q in options
                 ]
@@ -407,6 +415,7 @@ class Planner:
         if extent is not None:
             copies = max(1, min(copies, extent // lanes))
         plan.lanes.append(Lanes(q.arg.path, lanes, copies, reduced=True))
+        self.lanes.append(q)
 
     def cores(self, effect: UOp, plan: Plan) -> None:
         """The outermost axis whose iterations write apart goes to the cores; without one, the largest full reduction is grouped."""

@@ -16,6 +16,7 @@ from svod.ir.ops import Op
 from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
 from svod.testing.case import Array, Case
+from svod.testing.random_kernels import Sizes
 from svod.testing.written_order import run_as_written
 
 TYPES = (dtypes.i32, dtypes.i64, dtypes.i16, dtypes.u8)
@@ -45,7 +46,7 @@ class EffectKernels:
 
     def __init__(self, seed: int) -> None:
         self.random, self.rng, self.seed = random.Random(seed), np.random.default_rng(seed), seed
-        self.vals: dict[str, int | float] = {}
+        self.symbols = Sizes(seed)
         self.params: list[UOp] = []
         self.sizes: list[int] = []
         self.tables: dict[int, Array] = {}
@@ -64,8 +65,8 @@ class EffectKernels:
         extent, number = self.random.choice(extents), self.axes_made
         self.axes_made += 1
         if self.random.random() < 0.3:
-            self.vals[f"n{number}"] = extent
-            size: UOp | int = UOp.variable(f"n{number}", self.random.randint(0, 1), self.random.choice((extent, 40)))
+            low, high = self.random.randint(0, 1), self.random.choice((extent, 40))
+            size: UOp | int = self.symbols.symbolic(extent, f"n{number}", low, high)
         else:
             size = extent
         return _Axis(UOp.range(size, number), extent)
@@ -77,7 +78,8 @@ class EffectKernels:
             room = MOST_ITERATIONS // int(np.prod([a.extent for a in out], dtype=int))
             if len(out) == 1 and self.random.random() < 0.1:
                 self.axes_made += 1
-                out.append(_Axis(UOp.range(out[0].range + 1, self.axes_made - 1), out[0].extent))
+                more = self.symbols.random.choice((1, 1, 0, -2))  # from -2 on, the first loops stop below their start
+                out.append(_Axis(UOp.range(out[0].range + more, self.axes_made - 1), out[0].extent))
             else:
                 out.append(self.axis(tuple(e for e in EXTENTS if e <= room)))
         return out
@@ -239,7 +241,7 @@ class EffectKernels:
         buffers = [self.contents(k) for k in sorted(used)]
         want = [b.copy() for b in buffers]
         variables = {v.arg.name for v in sink.find(Op.DEFINE_VAR)}
-        vals = {name: v for name, v in self.vals.items() if name in variables}
+        vals = {name: v for name, v in self.symbols.vals.items() if name in variables}
         run_as_written(sink, want, vals)
         return Case(sink.arg.name, sink, tuple(buffers), dict(enumerate(want)), vals)
 

@@ -1,4 +1,4 @@
-"""Random loop kernels with NumPy references: ranges, gates, reductions, casts, schedules.
+"""Random loop kernels with NumPy references: ranges (empty ones, and ones that stop below 0), gates, reductions, casts, schedules.
 
 Owns: the generator. Must not know devices. Invariant: a seed gives the same kernel everywhere; every access is in bounds.
 """
@@ -13,13 +13,35 @@ import numpy as np
 from svod.dtype import DType, dtypes
 from svod.dtype.convert import convert_array, numpy_dtype
 from svod.ir.ops import Op
-from svod.ir.semantics import apply
+from svod.ir.semantics import apply, identity
 from svod.ir.uop import UOp
 from svod.testing.kernels import Array, Case
 
 TYPES = (dtypes.f32, dtypes.f64, dtypes.i32, dtypes.i64, dtypes.u8, dtypes.u32, dtypes.i16)
 FLOAT_OPS = (Op.ADD, Op.SUB, Op.MUL, Op.MAX, Op.MIN)
 INT_OPS = (*FLOAT_OPS, Op.AND, Op.OR, Op.XOR, Op.FLOORDIV, Op.FLOORMOD)
+
+
+class Sizes:
+    """Symbolic extents, some over variables that may be below 0, or less a constant, and some that are empty or negative at the launch."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(f"sizes {seed}")
+        self.vals: dict[str, int | float] = {}
+        self.empty: set[str] = set()
+
+    def symbolic(self, extent: int, name: str, low: int, high: int) -> UOp:
+        """An extent over a new variable, which is `extent` at the launch, or 0 or less."""
+        if self.random.random() < 0.7:
+            self.vals[name] = extent
+            return UOp.variable(name, low, high)
+        less = self.random.choice((0, 0, 1, 4))
+        self.vals[name] = extent + less
+        if self.random.random() < 0.4:
+            self.empty.add(name)
+            self.vals[name] = less - self.random.randint(0, 9)
+        size = UOp.variable(name, -9, high + less)
+        return size - less if less else size
 
 
 @dataclass
@@ -42,7 +64,7 @@ class Generator:
         self.seed = seed
         self.extents = [self.random.choice((1, 2, 3, 5, 8, 17, 33, 64, 70, 128)) for _ in range(self.random.randint(1, 2))]
         self.depth = self.random.choice((1, 3, 16, 40, 65))
-        self.vals: dict[str, int | float] = {}
+        self.sizes = Sizes(seed)
         self.ranges = [UOp.range(self.size(e, f"n{k}"), k) for k, e in enumerate(self.extents)]
         self.inner = UOp.range(self.size(self.depth, "k"), len(self.extents))
         self.shape = (*self.extents, self.depth)
@@ -50,11 +72,10 @@ class Generator:
         self.params: list[UOp] = []
 
     def size(self, extent: int, name: str) -> UOp | int:
-        """An extent as a constant, or as a variable of that value."""
+        """An extent as a constant, or over a variable."""
         if self.random.random() < 0.6:
             return extent
-        self.vals[name] = extent
-        return UOp.variable(name, 0, self.random.choice((extent, 200, 1 << 20)))
+        return self.sizes.symbolic(extent, name, 0, self.random.choice((extent, 200, 1 << 20)))
 
     def grid(self, axis: int) -> Array:
         """The values of a loop variable over all axes."""
@@ -117,6 +138,8 @@ class Generator:
         total = v.array[..., 0]
         for k in range(1, self.depth):
             total = apply(op, v.dtype, None, total, v.array[..., k])
+        if "k" in self.sizes.empty:
+            total = np.full_like(total, identity(op, v.dtype))
         return _Value(v.graph.reduce(op, self.inner), np.broadcast_to(total[..., None], self.shape))
 
     def case(self) -> Case:
@@ -126,13 +149,15 @@ class Generator:
             w = self.cast(self.expression(1, inner=False), v.dtype)
             v = _Value(v.graph + w.graph, apply(Op.ADD, v.dtype, None, v.array, w.array))
         want = np.ascontiguousarray(v.array[..., 0])
+        if self.sizes.empty - {"k"}:
+            want = np.zeros_like(want)
         index: UOp = UOp.const(0, dtypes.index)
         for r, e in zip(self.ranges, self.extents, strict=True):
             index = index * e + r
         store = UOp.param(0, v.dtype, name="out")[index].store(v.graph)
         sink = UOp.sink(store, name="random")
         used = {v.arg.name for v in sink.find(Op.DEFINE_VAR)}
-        vals = {name: v for name, v in self.vals.items() if name in used}
+        vals = {name: v for name, v in self.sizes.vals.items() if name in used}
         return Case(f"random_{self.seed}", sink, (np.zeros(want.size, want.dtype), *self.buffers), {0: want.reshape(-1)}, vals)
 
 

@@ -269,7 +269,9 @@ def test_a_numpy_scalar_keeps_its_type_in_a_loop() -> None:
 
 @pytest.mark.devices("CPU", "INTERP")
 def test_names_that_a_target_reserves_or_cannot_spell(device: Any) -> None:
-    def größe(shared: sl.Array[sl.f32], double: sl.f32, entry: sl.i32, entry_: sl.i32, core_id: sl.f32) -> None:
+    def größe(  # noqa: PLC2401
+        shared: sl.Array[sl.f32], double: sl.f32, entry: sl.i32, entry_: sl.i32, core_id: sl.f32
+    ) -> None:
         shared[shared.size - 1] = double + entry + entry_ * 10 + core_id * 100
 
     a = np.zeros(2, np.float32)
@@ -282,7 +284,7 @@ def test_names_that_a_target_reserves_or_cannot_spell(device: Any) -> None:
 @pytest.mark.devices("CPU", "INTERP")
 def test_an_assertion_without_a_text(device: Any) -> None:
     def checked(a: sl.Array[sl.f32]) -> None:
-        sl.assert_(a[0] > 5)
+        sl.assert_(a[0] > 5)  # noqa: PT009
 
     with pytest.raises(SvodError) as caught:
         sl.kernel(checked).on(device)[1, 1](np.zeros(1, np.float32))
