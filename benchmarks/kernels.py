@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,25 @@ def line(name: str, result: Mapping[str, Any], peers: Sequence[str]) -> str:
     return f"{name:20}" + "".join(f"{cell(result.get(peer)):>20}" for peer in peers) + f"  {unit:8}{ratio}{trouble}"
 
 
+def page(result: Mapping[str, Any], peers: Sequence[str]) -> str:
+    """The figures as a page."""
+    m = result["machine"]
+    lines = ["# The kernels of the gallery", "",
+             "Written by `python benchmarks/kernels.py --json benchmarks/results/kernels.json`; not to be edited.", "",
+             f"{m['cpu']} ({m['family']}), {m['cores']} cores; {result['threads']} thread(s), medians of {result['rounds']} rounds, "
+             f"{result['date']}. A cell is milliseconds of a call and its rate; `ratio` is the time of the best other one over svod's. "
+             "NumPy's column is the reference of the check, written to be right; numba and gcc are the loops of `kernels_numba.py` and "
+             "`kernels.c`, on all threads.", "",
+             f"| kernel | {' | '.join(peers)} | unit | ratio |", "| --- |" + " ---: |" * len(peers) + " --- | ---: |"]
+    for name, got in result["rows"].items():
+        timed = {peer: r["seconds"] for peer, r in got.items() if "seconds" in r}
+        others = [s for peer, s in timed.items() if peer != "svod"]
+        ratio = f"{min(others) / timed['svod']:.2f}" if others and "svod" in timed else "–"
+        unit = next((r["unit"] for r in got.values() if "unit" in r), "")
+        lines.append(f"| {name} | {' | '.join(cell(got.get(peer)) for peer in peers)} | {unit} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; status 1 if a result was wrong or a process died."""
     p = argparse.ArgumentParser(description="the kernels of examples/kernels beside other ways to compute the same")
@@ -150,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     p.add_argument("--threads", type=int, default=machine.cores(), help="threads of every peer (default: the CPUs there are)")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=0.1, help="length of one measurement")
-    p.add_argument("--json", type=Path, help="where to write the figures")
+    p.add_argument("--json", type=Path, help="where to write the figures (and a page beside it)")
     p.add_argument("--cache", default=str(Path(tempfile.gettempdir()) / "svod-bench-cache"), help="what peers compiled, kept between runs")
     p.add_argument("--gallery", type=Path, default=GALLERY, help="the folder of the kernels")
     p.add_argument("--serve", choices=MODULES, help=argparse.SUPPRESS)
@@ -170,8 +190,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows[name] = row(name, options)
         print(line(name, rows[name], options.peers), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine.facts(), "threads": options.threads, "rows": rows}, indent=1) + "\n",
-                                encoding="utf-8")
+        result = {"machine": machine.facts(), "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "threads": options.threads,
+                  "rounds": options.rounds, "rows": rows}
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        options.json.with_suffix(".md").write_text(page(result, options.peers), encoding="utf-8")
     return int(any("wrong" in got or "error" in got for result in rows.values() for got in result.values()))
 
 

@@ -46,6 +46,16 @@ class UnsupportedError(SvodError):
     """The target has neither the op nor a decomposition for it."""
 
 
+def shown(value: object) -> str:
+    """`value` as a message shows it: its repr, but how long it is for an integer of hundreds of digits, whose repr Python may refuse."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return repr(value)
+    except ValueError:  # such an integer inside
+        return f"a {type(value).__name__} with an integer of too many digits"
+
+
 class SpecError(SvodError):
     """A record (ProgramSpec, CompiledSpec, PROGRAM) is incomplete or disagrees with what its graph says."""
 

@@ -94,6 +94,17 @@ def test_oversized_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @DEVICES
+def test_a_kernel_that_would_take_minutes_to_compile(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("svod.codegen.pipeline.KERNEL_NODES", 100)
+    out, x, i = UOp.param(0, dtypes.f32), UOp.param(1, dtypes.f32), UOp.range(8, 0)
+    value = x[i].load()
+    for k in range(60):
+        value = value * 1.5 + float(k)
+    with pytest.raises(GraphError, match="more than the 100 that compile in a minute\n  at: deep\n  hint: use a RANGE"):
+        device.compile(UOp.sink(out[i].store(value), name="deep"))
+
+
+@DEVICES
 def test_what_is_no_kernel(device: Device) -> None:
     with pytest.raises(GraphError, match="takes a SINK, got an ADD"):
         device.compile(UOp.const(1, dtypes.i32) + UOp.variable("v", 0, 1, dtypes.i32))

@@ -83,6 +83,11 @@ def stride(access: UOp, r: UOp) -> int | None:
     return None if s is None else constant(s)
 
 
+def bounded_by_memory(r: UOp) -> bool:
+    """True if where `r` starts or stops is read from memory, as the rows of a ragged array are."""
+    return next(UOp.group(*r.src).find(Op.LOAD), None) is not None
+
+
 def trip(r: UOp) -> int:
     """Iterations of `r`, estimated where they are not constant."""
     lo, hi = interval(r.src[0]), interval(r.src[1])
@@ -108,6 +113,12 @@ def pointer(access: UOp) -> UOp:
     return p
 
 
+def running_stop(r: UOp) -> UOp:
+    """Where `r` stops if it has an iteration: of a stop that is clamped to the start, what was clamped."""
+    start, stop = r.src
+    return next((s for s in stop.src if s is not start), stop) if stop.op is Op.MAX and start in stop.src else stop
+
+
 def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
     """True if different iterations of `ranges` surely write different elements.
 
@@ -130,7 +141,7 @@ def injective(store: UOp, ranges: Iterable[UOp]) -> bool:
     span: UOp | None = None  # how far all faster axes reach together
     for s, r in steps:
         moves = not free_ranges(r.src[0]).isdisjoint(ranges)  # where it starts depends on a slower axis: count from the least start
-        extent = r.src[1] - (interval(r.src[0])[0] if moves else r.src[0])
+        extent = running_stop(r) - (interval(r.src[0])[0] if moves else r.src[0])
         if span is not None and interval(rewrite(s - span, SIMPLIFY))[0] < 1:
             return False
         reachable = s * extent - s

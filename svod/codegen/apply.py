@@ -12,7 +12,7 @@ from itertools import count
 
 from svod.codegen.analysis import crossing, injective, pointer
 from svod.codegen.carry import FIRST_AXIS, accumulates, carry_reduction, meets
-from svod.codegen.closers import axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
+from svod.codegen.closers import awaited, axes, closed_ranges, effects_of, guard, map_closers, mask_value, own_nodes
 from svod.codegen.group import group_reduction
 from svod.codegen.nesting import badly_nested
 from svod.codegen.schedule import Opt, OptKind, Path, Tail, path_text
@@ -156,6 +156,9 @@ def _swap(sink: UOp, opt: Opt, cores: int) -> UOp:
     a, b = _loop(sink, opt), _loop(sink, opt, opt.other)
     if a in b.src[0].toposort() or b in a.src[1].toposort() or a in b.src[1].toposort():
         raise ScheduleError(f"{opt}: the bounds of one axis depend on the other")
+    for d in awaited(sink):
+        if {a, b} & free_ranges(d) and any({a, b} & set(closed_ranges(u)) for u in own_nodes(d)):
+            raise ScheduleError(f"{opt}: the loop over one axis is awaited inside the other", hint="swap axes before STAGE")
     table = {a: a.replace(arg=replace(a.arg, path=b.arg.path)), b: b.replace(arg=replace(b.arg, path=a.arg.path))}
     return sink.substitute(table)
 
@@ -189,7 +192,8 @@ def _parallel(sink: UOp, opt: Opt, cores: int) -> UOp:
     _check_unspread(sink, opt, r, cores)
     stores = [e for u in sink.find(Op.END) if r in u.src[1:] for e in _stores(u.src[0], r)]
     if any(pointer(e).op in (Op.PARAM, Op.DEFINE_SCRATCH) and meets(e, r) for e in stores):
-        raise ScheduleError(f"{opt}: its iterations write the same elements", hint="spread an axis along which every store moves")
+        hint = "spread an axis along which every store moves by steps of one size; of a SPLIT, use the tail policy peel or mask"
+        raise ScheduleError(f"{opt}: its iterations may write the same elements", hint=hint)
     _check_private(sink, opt, r)
     start, stop = r.src
     core = core_id(cores)
@@ -264,7 +268,8 @@ def _check_one_vector(sink: UOp, opt: Opt, r: UOp) -> None:
     marked = [q for q in sink.find(Op.RANGE) if q.arg.kind is AxisKind.VECTOR]
     if marked and (other := crossing(sink.find(Op.END, Op.REDUCE), r, marked)) is not None:
         where = path_text(other.arg.path)
-        raise ScheduleError(f"{opt}: the nest has lanes along axis {where} already", hint="UNROLL one of the two: a nest takes one VECTOR axis")
+        hint = "UNROLL one of the two: a nest takes one VECTOR axis"
+        raise ScheduleError(f"{opt}: the nest has lanes along axis {where} already", hint=hint)
 
 
 def _pad(sink: UOp, opt: Opt, cores: int) -> UOp:

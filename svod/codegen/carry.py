@@ -6,6 +6,7 @@ Invariant: each element sees every block once, in order; what is computed from t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
@@ -38,6 +39,11 @@ def path_before(root: UOp, path: Path) -> Path:
     """A path nobody has, whose loop is just outside that of `path`."""
     taken = axes(root)
     return next(p for n in count(BESIDE) if (p := (*path[:-1], path[-1] - 1, n)) not in taken)
+
+
+def blocks_before(path: Path, paths: Iterable[Path]) -> list[Path]:
+    """Those of `paths` that are loops over blocks, put just outside that of `path`: what one of them starts, the next go on with."""
+    return [p for p in paths if p[:-1] == (*path[:-1], path[-1] - 1) and p[-1] >= BESIDE]
 
 
 def meets(store: UOp, r: UOp) -> bool:

@@ -15,8 +15,6 @@ from svod.ir.rules import SIMPLIFY
 from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
 
-BIG = 1 << 61
-
 
 def extreme(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
     """The greatest (`last`) or least value of the scalar `index`, and the loops it was taken over. None if it comes from memory or is
@@ -30,7 +28,7 @@ def extreme(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
             return None
         loops |= {r}
         index = rewrite(taken, SIMPLIFY)
-    if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()) or interval(index)[1] >= BIG:
+    if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()):
         return None
     return index, loops
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 
 from svod.codegen.closers import map_closers
+from svod.codegen.schedule import path_text
 from svod.dtype import AddrSpace, PtrDType
 from svod.errors import ScheduleError
 from svod.ir.args import AxisKind, BarrierScope, RangeArg
@@ -36,7 +37,7 @@ def group_reduction(sink: UOp, r: UOp, core: UOp, unit: int) -> UOp:
         if r not in u.src[1:]:
             return u
         if u.op is not Op.REDUCE or free_ranges(u):
-            raise ScheduleError("GROUP takes an axis that is reduced over the whole kernel", at=repr(r.arg),
+            raise ScheduleError("GROUP takes an axis that is reduced over the whole kernel", at=f"axis {path_text(r.arg.path)}",
                                 hint="spread another axis with PARALLEL")
         base = u.src[0].dtype
         memory = fresh_memory(UOp.group(sink, *made), base.ptr(AddrSpace.GLOBAL), cores, f"partial{len(made)}")

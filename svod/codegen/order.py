@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from svod.codegen.analysis import ACCESSES, conflicts, injective, pointer
 from svod.codegen.apply import PEELED, apply_opts
+from svod.codegen.carry import blocks_before
 from svod.codegen.closers import axes, effects_of, own_nodes, touched
 from svod.codegen.schedule import Opt, OptKind, Path
 from svod.errors import ScheduleError
@@ -66,10 +67,12 @@ class Order:
 
     def after(self, opt: Opt, graph: UOp) -> Order:
         """What has to stay in `graph`, made by `opt`."""
-        if not self.ordered and not self.kept:
+        if not self.ordered and not self.kept and opt.kind is not OptKind.CARRY:
             return self
         now = frozenset(axes(graph))
         kept = tuple(k.renamed(opt, now) for k in self.kept)
+        if opt.kind is OptKind.CARRY:
+            kept += tuple(_Kept(frozenset((p,)), frozenset(), frozenset((p,)), True) for p in blocks_before(opt.other, now))
         inner = tuple(_renamed(x, opt, now) for x in self.inner)
         return replace(self, ordered=_renamed(self.ordered, opt, now), kept=kept, inner=inner)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svod.codegen.apply import apply_opts
 from svod.codegen.branch import branch_rare_arms
@@ -18,12 +18,13 @@ from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
 from svod.codegen.extents import clamp_extents
-from svod.codegen.ids import loops_for_ids, variables_for_binds
+from svod.codegen.ids import has_core, loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
 from svod.codegen.order import check_order
 from svod.codegen.reach import check_inside
-from svod.codegen.strategy import default_opts
+from svod.codegen.schedule import Opt, OptKind
+from svod.codegen.strategy import default_opts, schedules
 from svod.codegen.transpose import transpose_blocks
 from svod.config import Config
 from svod.dtype import DType
@@ -55,6 +56,8 @@ class Stage:
     ensures: Spec | None = None
 
 
+KERNEL_NODES = 50_000
+"""Nodes of a kernel, at most. The stages, and LLVM, take about a millisecond for each of them."""
 Listener = Callable[[Stage, UOp, float], None]
 
 
@@ -66,6 +69,9 @@ def _check_kernel(sink: UOp, ctx: Context) -> UOp:
             at=sink.arg.name,
             hint="the device INTERP checks the bounds of every access; unset SVOD_CHECK for the others",
         )
+    if (size := len(sink.toposort())) > KERNEL_NODES:
+        hint = "use a RANGE where the graph was unrolled by hand, or make several kernels of it"
+        raise GraphError(f"the kernel has {size} nodes, more than the {KERNEL_NODES} that compile in a minute", at=sink.arg.name, hint=hint)
     verify(sink, KERNEL)
     sink = variables_for_binds(sink)
     check_inside(sink)
@@ -79,20 +85,49 @@ def _simplify(sink: UOp, ctx: Context) -> UOp:
 def _choose(sink: UOp, ctx: Context) -> UOp:
     if sink.arg.opts is not None:
         return sink
-    chosen = sink.replace(arg=KernelInfo(sink.arg.name, default_opts(sink, ctx.target)))
+    return _chosen(sink, default_opts(sink, _spread_over(sink, ctx.target)))
+
+
+def _spread_over(sink: UOp, target: Target) -> Target:
+    """`target` as the strategy is to see it: one core if the kernel itself says what each core does."""
+    return replace(target, cores=1) if has_core(sink) else target
+
+
+def _chosen(sink: UOp, opts: tuple[Opt, ...]) -> UOp:
+    chosen = sink.replace(arg=KernelInfo(sink.arg.name, opts))
     chosen.cache["tried on"] = sink
     return chosen
+
+
+def plainer(sink: UOp, chosen: UOp, ctx: Context) -> UOp | None:
+    """`chosen`, a kernel with the default Opts, with the next plainer ones of the strategy; None if it has none already, or if the Opts are
+    those of the user's `sink`. No kernel is known that needs it: a stage that refuses what the strategy chose is an error of one of them.
+    """
+    opts, tried = chosen.arg.opts, chosen.cache.get("tried on")
+    if sink.arg.opts is not None or tried is None or not opts:
+        return None
+    left = list(schedules(tried, _spread_over(tried, ctx.target)))
+    return _chosen(tried, next(o for o in left[left.index(opts) + 1 :] if o != opts))
 
 
 def _apply(sink: UOp, ctx: Context) -> UOp:
     tried = sink.cache.get("tried on")  # the strategy has applied these Opts already, to the kernel without them
     if tried is None:
+        _check_unspread(sink)
         check_order(sink, sink.arg.opts, ctx.target.cores)
         tried = sink
     out = reclose(apply_opts(tried, sink.arg.opts, ctx.target.cores).replace(arg=sink.arg))
     if tried is sink:
         _check_nested(out)
     return out
+
+
+def _check_unspread(sink: UOp) -> None:
+    """ScheduleError if a kernel says by core_id what each core does, and an Opt would spread it over the cores too."""
+    bad = next((o for o in sink.arg.opts if o.kind in (OptKind.PARALLEL, OptKind.GROUP) or o.panel.shared), None)
+    if bad is not None and has_core(sink):
+        raise ScheduleError(f"{bad}: the kernel says what each core does, by core_id", at=sink.arg.name,
+                            hint="leave out the Opt, or core_id: PARALLEL spreads a loop over all cores there are")
 
 
 def _check_nested(sink: UOp) -> None:
@@ -164,19 +199,38 @@ PIPELINE: tuple[Stage, ...] = (
 
 
 def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | None = None) -> UOp:
-    """`sink` through the pipeline: a LINEAR program, or what the stage `stop_after` gives. `listen` sees every result and its seconds."""
-    if stop_after and stop_after not in (names := [s.name for s in PIPELINE]):
+    """`sink` through the pipeline: a LINEAR program, or what the stage `stop_after` gives. `listen` sees every result and its seconds.
+
+    If a stage refuses Opts that the default strategy chose, plainer ones take their place; `listen` sees that as a stage `choose-plainer`.
+    """
+    names = [s.name for s in PIPELINE]
+    if stop_after and stop_after not in names:
         raise ConfigError(f"no stage is called {stop_after!r}", hint=f"one of {', '.join(names)}")
+    end, after = names.index(stop_after or names[-1]) + 1, names.index("choose-schedule") + 1
+    chosen = _through(PIPELINE[: min(after, end)], sink, ctx, listen)
+    while True:
+        try:
+            out = _through(PIPELINE[after:end], chosen, ctx, listen)
+            break
+        except ScheduleError as e:
+            other = plainer(sink, chosen, ctx)
+            if other is None:
+                raise
+            if listen is not None:
+                listen(Stage("choose-plainer", f"the schedule was refused: {e.what}", _choose), other, 0.0)
+            chosen = other
+    if not stop_after and out.op is not Op.LINEAR:
+        raise GraphError(f"the pipeline ended with a {out.op.name}, not a LINEAR program", hint="its last stage must be linearize")
+    return out
+
+
+def _through(stages: tuple[Stage, ...], sink: UOp, ctx: Context, listen: Listener | None) -> UOp:
     out = sink
-    for stage in PIPELINE:
+    for stage in stages:
         began = time.perf_counter()
         out = stage.run(out, ctx)
         if stage.ensures is not None:
             verify(out, stage.ensures)
         if listen is not None:
             listen(stage, out, time.perf_counter() - began)
-        if stage.name == stop_after:
-            break
-    if not stop_after and out.op is not Op.LINEAR:
-        raise GraphError(f"the pipeline ended with a {out.op.name}, not a LINEAR program", hint="its last stage must be linearize")
     return out

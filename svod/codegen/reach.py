@@ -7,7 +7,7 @@ Invariant: `elements` never asks for more than the kernel can touch; where indic
 """
 from __future__ import annotations
 
-from svod.codegen.analysis import pointer
+from svod.codegen.analysis import ASSUMED_TRIP, pointer
 from svod.codegen.extremes import extreme
 from svod.dtype import PtrDType, dtypes
 from svod.errors import GraphError
@@ -33,7 +33,7 @@ def elements(sink: UOp) -> dict[int, UOp]:
         if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (p := pointer(u)).op is not Op.PARAM:
             continue
         own = free_ranges(u) if u.op is not Op.LOAD else loops[u]
-        top = _needed(u, own) if len(u.src[0].src) == 2 else None
+        top = needed(u, own) if len(u.src[0].src) == 2 else None
         if top is None:
             continue
         old = need.get(p.arg.slot, zero)
@@ -51,11 +51,11 @@ def check_inside(sink: UOp) -> None:
         if (lo >= 0 and (size is None or hi < size)) or u.src[0].src[1].dtype.lanes > 1:
             continue
         loops = loops or _loops(sink)
-        need = _needed(u, free_ranges(u) if u.op is not Op.LOAD else loops[u])
+        need = needed(u, free_ranges(u) if u.op is not Op.LOAD else loops[u])
         if need is None or need.op is not Op.CONST:
             continue
         what, verb = m.arg.name or f"{m.op.name} {m.arg.id}", "reads" if u.op is Op.LOAD else "writes"
-        if need.arg.value >= BELOW:
+        if need.arg.value == BELOW:
             raise GraphError(f"the kernel {verb} below element 0 of {what!r}", at=sink.arg.name,
                              hint="elements count from 0: start the range later, or gate the access: a.index(i, gate)")
         if size is not None and need.arg.value > size:
@@ -80,10 +80,10 @@ def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
     return inside
 
 
-def _needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
+def needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     """Elements the buffer must have for an access: one past the greatest index, 0 if it does not happen, BELOW if the least is negative.
 
-    None if an extreme of the index is not known.
+    None if an extreme of the index is not known, or comes from memory.
     """
     top = extreme(access.src[0].src[1], last=True)
     if top is None:
@@ -97,11 +97,12 @@ def _needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     need = top[0] + 1
     if interval(access.src[0].src[1])[0] < 0 and (bottom := extreme(access.src[0].src[1], last=False)) is not None:
         need = (bottom[0] < 0).where(UOp.const(BELOW, dtypes.index), need)
-    return rewrite(happens.where(need, 0), SIMPLIFY)
+    need = rewrite(happens.where(need, 0), SIMPLIFY)
+    return None if next(need.find(Op.LOAD), None) is not None else need  # a bound from memory is not known before the launch
 
 
 def work(sink: UOp) -> UOp:
-    """Estimated nanoseconds of one core, as an expression over variables."""
+    """Estimated nanoseconds of one core, as an expression over variables; bounds that are read from memory are guessed."""
     total = UOp.const(0, dtypes.index)
     for u in sink.toposort():
         if u.op not in (Op.REDUCE, Op.STORE):
@@ -111,7 +112,8 @@ def work(sink: UOp) -> UOp:
         for r in nest_order(ranges):
             count = count * (_extreme(r.src[1], 1) - _extreme(r.src[0], 0)).maximum(0)
         total = total + count * 4
-    return rewrite((total + (NS_PER_OP - 1)) // NS_PER_OP, SIMPLIFY)
+    loaded = {u: u.const(ASSUMED_TRIP, u.dtype) for u in total.find(Op.LOAD)}
+    return rewrite((total.substitute(loaded) + (NS_PER_OP - 1)) // NS_PER_OP, SIMPLIFY)
 
 
 def _extreme(bound: UOp, end: int) -> UOp:

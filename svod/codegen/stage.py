@@ -35,7 +35,8 @@ def stage_operand(sink: UOp, at: UOp, opt: Opt, core: UOp) -> UOp:
     """Loads of buffer slot `opt.amount` inside the loop `at` read a panel filled once for each iteration of `at`, or once before all."""
     loads = [u for u in sink.find(Op.LOAD) if _slot(u) == opt.amount and at in free_ranges(u)]
     if len(loads) != 1:
-        raise ScheduleError(f"{opt}: buffer {opt.amount} has {len(loads)} loads inside the axis, STAGE takes exactly one")
+        what = f"{opt}: {len(loads)} loads of buffer {opt.amount} move along axis {path_text(at.arg.path)}, STAGE takes exactly one"
+        raise ScheduleError(what, hint="name the slot of a buffer, and an axis that the index of its one load uses")
     load, index = loads[0], loads[0].src[0].src[1]
     spanned = [r for r in free_ranges(load) if opt.panel.shared or r.arg.path > at.arg.path]
     inner = sorted(spanned, key=lambda r: (-stride(index, r), r.arg.path))

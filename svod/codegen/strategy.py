@@ -6,18 +6,32 @@ Must not know rendering. Invariant: the result is a list of Opts that anyone cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from svod.codegen.analysis import ACCESSES, Reach, conflicts, crossing, injective, owns_memory, pointer, reach, step, stride, trip, trips
-from svod.codegen.apply import apply_opts
+from svod.codegen.analysis import (
+    ACCESSES,
+    Reach,
+    bounded_by_memory,
+    conflicts,
+    crossing,
+    injective,
+    owns_memory,
+    pointer,
+    reach,
+    step,
+    stride,
+    trip,
+    trips,
+)
 from svod.codegen.carry import fits_output
-from svod.codegen.closers import axes, effects_of
-from svod.codegen.order import Order, order_of, refusal
-from svod.codegen.schedule import DENSE, Opt, OptKind, Panel, Path, Tail
+from svod.codegen.closers import effects_of
+from svod.codegen.order import Order, order_of
+from svod.codegen.plan import UNIT, Lanes, Plan, Scheduler, merged, schedule, smaller
+from svod.codegen.schedule import Opt, OptKind, Panel, Path
 from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import ScheduleError
-from svod.ir.bounds import constant, divides, interval
+from svod.ir.bounds import constant, interval
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
@@ -48,71 +62,42 @@ class Tuning:
     """From this many rows on, the fullest tile wins even if some rows are left over; below, a tile that divides the extent is preferred."""
     bad_stride: int = 2048
     """Row strides that are multiples of this many bytes fall into few cache sets."""
+    code: int = 1024
+    """Estimated instructions of a loop body beyond which less is copied: LLVM takes about half a millisecond for each."""
+    gathered: int = 4
+    """Bytes from which on an element is gathered by one instruction for all lanes; narrower ones take one for each lane."""
     block: int = 1024
     """Iterations of a reduction after which the tile goes on to other operands, where all of them do not fit half the L2, or are
     not known: 512 writes the output too often, 2 to 5 % slower."""
 
 
 TUNING = Tuning()
-UNIT = 4
-"""Blocks of a reduction are multiples of this: whole vectors of a row that is read in place."""
-
-
-@dataclass
-class Scheduler:
-    """A kernel being scheduled: the graph so far and the Opts that led to it."""
-
-    sink: UOp
-    target: Target
-    order: Order
-    opts: list[Opt] = field(default_factory=list)
-
-    def do(self, kind: OptKind, axis: Path, amount: int = 0, *, tail: Tail = Tail.EXACT, other: Path = ()) -> None:
-        """Applies one Opt and records it; an axis that simplification has removed needs none."""
-        self.opt(Opt(kind, axis, amount, tail, other))
-
-    def opt(self, opt: Opt) -> None:
-        """Like `do`, of an Opt with more to say. ScheduleError if it comes between iterations that depend on one another."""
-        if self.axis(opt.axis) is None:
-            return
-        if self.order.refuses(opt, self.sink):
-            raise refusal(self.sink, opt)
-        self.sink = apply_opts(self.sink, (opt,), self.target.cores)
-        self.order = self.order.after(opt, self.sink)
-        self.opts.append(opt)
-
-    def axis(self, path: Path) -> UOp | None:
-        """The axis of this path, if the graph still has it."""
-        return axes(self.sink).get(path)
-
-    def extent(self, path: Path) -> int | None:
-        """Constant extent of an axis."""
-        r = self.axis(path)
-        return None if r is None else constant(rewrite(r.src[1] - r.src[0], SIMPLIFY))
-
-
 def default_opts(sink: UOp, target: Target) -> tuple[Opt, ...]:
-    """The Opts for a kernel in normal form. Empty for targets without vectors and cores.
+    """The Opts for a kernel in normal form: the first of `schedules`."""
+    return next(schedules(sink, target))
+
+
+def schedules(sink: UOp, target: Target) -> Iterator[tuple[Opt, ...]]:
+    """Opts for a kernel in normal form, from what is best to none at all, which is the first for targets without vectors and cores.
 
     What is planned for one axis may turn out not to fit what is planned for another. Then lanes and cores alone are tried, then lanes.
     """
-    if target.vector_bits == 0 and target.cores == 1:
-        return ()
-    order = order_of(sink)
-    spread = target.cores > 1 and sum(_work(e) for e in sink.src) > TUNING.parallel_work
-    for tiled, shared in ((True, spread), (False, spread), (False, False)):
-        s = Scheduler(sink, target, order)
-        planner = Planner(target, sink, order, tiled=tiled)
-        plans = [planner.root(e) for e in sink.src]
-        if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
-            return ()
-        try:
-            for p in _merged(plans, s, target, spread=shared):
-                _schedule(s, p)
-        except ScheduleError:
-            continue
-        return tuple(s.opts)
-    return ()
+    if target.vector_bits or target.cores > 1:
+        order = order_of(sink)
+        spread = target.cores > 1 and sum(_work(e) for e in sink.src) > TUNING.parallel_work
+        for tiled, shared in dict.fromkeys(((True, spread), (False, spread), (False, False))):
+            s = Scheduler(sink, target, order)
+            planner = Planner(target, sink, order, tiled=tiled)
+            plans = [planner.root(e) for e in sink.src]
+            if any(p.serial for p in plans) or (len(plans) > 1 and conflicts(sink.src)):
+                break
+            try:
+                for p in merged(plans, s, target, spread=shared):
+                    schedule(s, p)
+            except ScheduleError:
+                continue
+            yield tuple(s.opts)
+    yield ()
 
 
 def _work(effect: UOp) -> int:
@@ -131,34 +116,7 @@ def _most(ranges: Iterable[UOp]) -> int:
     return n
 
 
-# ---- plans -------------------------------------------------------------------------------------------------------
 
-
-@dataclass
-class Lanes:
-    """An axis to vectorize: `lanes` a register, `copies` registers side by side, as accumulators if it is reduced."""
-
-    path: Path
-    lanes: int
-    copies: int
-    reduced: bool
-    masked: bool = False
-
-
-@dataclass
-class Plan:
-    """What is wanted for one root effect. Paths name axes of the kernel as written."""
-
-    serial: bool = False
-    lanes: list[Lanes] = field(default_factory=list)
-    tile: tuple[Path, int] | None = None
-    parallel: Path | None = None
-    group: Path | None = None
-    stage: tuple[int, Path] | None = None
-    panel: Panel = DENSE
-    block: tuple[Path, int] | None = None
-    swap: tuple[Path, Path] | None = None
-    small: list[Path] = field(default_factory=list)
 
 
 class Planner:
@@ -180,8 +138,23 @@ class Planner:
             return Plan(serial=True)
         plan = Plan()
         self.effect(effect, plan)
+        while self.code(effect, plan) > TUNING.code and smaller(plan):
+            pass
         self.cores(effect, plan)
         return plan
+
+    def code(self, effect: UOp, plan: Plan) -> int:
+        """About how many instructions the copies of all bodies are: each node once for each copy of the axes that it moves along."""
+        copied = {x.path: x.copies for x in plan.lanes}
+        if plan.tile is not None:
+            copied[plan.tile[0]] = copied.get(plan.tile[0], 1) * plan.tile[1]
+        lanes, total = {x.path: x.lanes for x in plan.lanes}, 0
+        for u in effect.toposort():
+            times = _scalars(u, lanes)
+            for r in free_ranges(u) if copied else ():
+                times *= copied.get(r.arg.path, 1)
+            total += times
+        return total
 
     def effect(self, effect: UOp, plan: Plan) -> None:
         """Plans an effect and those nested in it."""
@@ -213,7 +186,7 @@ class Planner:
         return crossing(self.closers, c, self.lanes) is not None
 
     def usable(self, c: UOp, info: Reach) -> bool:
-        if constant(c.src[0]) != 0 or trip(c) < 4:
+        if constant(c.src[0]) != 0 or trip(c) < 4 or bounded_by_memory(c):
             return False
         bounded = any(c in free_ranges(s) for r in _inner_ranges(info) for s in r.src)
         stores = [a for a in info.accesses if a.op is Op.STORE]
@@ -265,7 +238,7 @@ class Planner:
         if tile is not None:
             copies = tile[2]
         elif (across := self.across(c, info, rows, lanes)) is not None:
-            plan.tile, copies = (across.arg.path, lanes), 1
+            plan.tile, plan.square, copies = (across.arg.path, lanes), True, 1
         elif (beside := self.neighbours(c, info, rows)) is not None:
             plan.tile, copies = (beside.arg.path, TUNING.rows_together), min(copies, 2)
         if extent is not None:
@@ -275,6 +248,7 @@ class Planner:
         self.lanes.append(c)
         if tile is not None:
             m, height, _ = tile
+            plan.products = True
             self.blocked(info, (c, m), plan, spec)
             plan.tile = (m.arg.path, height if spec.copies == copies else self.rows(m, spec.copies))
 
@@ -419,7 +393,7 @@ class Planner:
 
     def cores(self, effect: UOp, plan: Plan) -> None:
         """The outermost axis whose iterations write apart goes to the cores; without one, the largest full reduction is grouped."""
-        ranges = nest_order(effect.src[1:]) if effect.op is Op.END else []
+        ranges = [r for r in nest_order(effect.src[1:]) if not bounded_by_memory(r)] if effect.op is Op.END else []
         stores = [u for u in effect.toposort() if u.op is Op.STORE]
         first = None if plan.swap is None else plan.swap[1]
         order = sorted(ranges, key=lambda r: r.arg.path != first)
@@ -429,10 +403,17 @@ class Planner:
                 plan.parallel = r.arg.path
                 return
         whole = [u for u in effect.toposort() if u.op is Op.REDUCE and not free_ranges(u)]
-        if whole and not ranges:
+        if whole and effect.op is not Op.END:
             outer = nest_order(whole[0].src[1:])[0]
-            if all(outer in u.src[1:] for u in whole) and trip(outer) >= 64:
+            if not bounded_by_memory(outer) and all(outer in u.src[1:] for u in whole) and trip(outer) >= 64:
                 plan.group = outer.arg.path
+
+
+def _scalars(u: UOp, lanes: dict[Path, int]) -> int:
+    """Instructions for one vector of `u`: one for each lane of narrow elements that lie apart."""
+    if u.op not in ACCESSES or _element(u).itemsize >= TUNING.gathered:
+        return 1
+    return max((n for r in free_ranges(u) if (n := lanes.get(r.arg.path, 1)) > 1 and stride(u, r) not in (-1, 0, 1)), default=1)
 
 
 def _ranges_around(effect: UOp, store: UOp) -> list[UOp]:
@@ -458,90 +439,3 @@ def _element(access: UOp) -> DType:
 
 def _constant_extent(r: UOp) -> int | None:
     return constant(rewrite(r.src[1] - r.src[0], SIMPLIFY))
-
-
-# ---- from plans to Opts ---------------------------------------------------------------------------------------------
-
-
-def _merged(plans: list[Plan], s: Scheduler, target: Target, *, spread: bool) -> list[Plan]:
-    """Plans that agree: an axis shared by several effects is planned once."""
-    seen: set[Path] = set()
-    out = []
-    for p in plans:
-        if p.serial:
-            continue
-        p.lanes = [x for x in p.lanes if x.path not in seen]
-        seen.update(x.path for x in p.lanes)
-        p.parallel = None if not spread or p.parallel in seen - {x.path for x in p.lanes} else p.parallel
-        p.group = p.group if spread else None
-        out.append(p)
-    return out
-
-
-def _schedule(s: Scheduler, p: Plan) -> None:
-    if p.swap is not None:
-        s.do(OptKind.SWAP, p.swap[0], other=p.swap[1])
-        p = _renamed(p, dict((p.swap, p.swap[::-1])))
-    spec = {x.path: x for x in p.lanes}
-    if p.group is not None:
-        x = spec.get(p.group)
-        s.do(OptKind.GROUP, p.group, x.lanes * x.copies if x else 1)
-    if p.block is not None and p.tile is not None:
-        path, amount = p.block
-        s.opt(Opt(OptKind.SPLIT, path, amount, Tail.BALANCED, unit=UNIT))
-        s.do(OptKind.CARRY, (*path, 0), other=min(p.tile[0], *spec))
-    if p.parallel is not None:
-        x = spec.get(p.parallel)
-        alone = p.tile[1] if p.tile and p.tile[0] == p.parallel else 1
-        unit = x.lanes * (1 if p.panel.guard else x.copies) if x else alone
-        s.do(OptKind.PARALLEL, p.parallel, unit)
-    if p.tile is not None:
-        path, rows = p.tile
-        s.do(OptKind.SPLIT, path, rows, tail=Tail.PEEL)
-        if rows > 1:
-            s.do(OptKind.UNROLL, (*path, 1))
-    for x in p.lanes:
-        _lanes(s, x)
-    if p.stage is not None:
-        s.opt(Opt(OptKind.STAGE, (*p.stage[1], 0), p.stage[0], panel=p.panel))
-
-
-def _renamed(p: Plan, names: dict[Path, Path]) -> Plan:
-    """The plan after two axes exchanged their paths."""
-    for x in p.lanes:
-        x.path = names.get(x.path, x.path)
-    if p.tile is not None:
-        p.tile = (names.get(p.tile[0], p.tile[0]), p.tile[1])
-    if p.stage is not None:
-        p.stage = (p.stage[0], names.get(p.stage[1], p.stage[1]))
-    p.parallel = names.get(p.parallel, p.parallel) if p.parallel is not None else None
-    return p
-
-
-def _lanes(s: Scheduler, x: Lanes) -> None:
-    """SPLIT into whole blocks of `copies` registers, the rest in single masked registers."""
-    r = s.axis(x.path)
-    if r is None or x.lanes == 1:
-        return
-    count = rewrite(r.src[1] - r.src[0], SIMPLIFY)
-    most = int(interval(count)[1])
-    if not x.masked:
-        x.copies = max(1, min(x.copies, most // x.lanes))
-    block = x.lanes * x.copies
-    if divides(block, count):
-        tail = Tail.EXACT
-    else:
-        tail = Tail.MASK if x.masked or most < block else Tail.PEEL
-    s.do(OptKind.SPLIT, x.path, block, tail=tail)
-    _registers(s, (*x.path, 1), x)
-    rest = (*x.path, 2)
-    s.do(OptKind.SPLIT, rest, x.lanes, tail=Tail.MASK)
-    s.do(OptKind.VECTOR, (*rest, 1))
-
-
-def _registers(s: Scheduler, path: Path, x: Lanes) -> None:
-    if x.copies > 1:
-        s.do(OptKind.SPLIT, path, x.lanes)
-        s.do(OptKind.INTERLEAVE if x.reduced else OptKind.UNROLL, (*path, 0))
-        path = (*path, 1)
-    s.do(OptKind.VECTOR, path)

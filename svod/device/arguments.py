@@ -21,7 +21,7 @@ from svod.device import dlpack
 from svod.device.buffer import Buffer
 from svod.dtype.convert import from_numpy, numpy_dtype, round_to
 from svod.dtype.dtypes import DType, dtypes
-from svod.errors import ArgumentError, DTypeError, LaunchError
+from svod.errors import ArgumentError, DTypeError, LaunchError, shown
 
 ACCEPTED = ("a svod Buffer, a NumPy array, an object with __dlpack__ (torch, JAX, ...) "
             "or one with the buffer protocol (bytearray, array.array, ...)")
@@ -237,7 +237,7 @@ def check_values(kernel_name: str, variables: Sequence[ScalarArg], vals: object)
 
 def _by_name(kernel_name: str, variables: Sequence[ScalarArg], vals: Mapping[object, object]) -> list[object]:
     names = [v.name for v in variables]
-    if unknown := [str(k) for k in vals if k not in names]:
+    if unknown := [k if isinstance(k, str) else shown(k) for k in vals if k not in names]:
         raise LaunchError(f"kernel {kernel_name!r} has no variable called {', '.join(unknown)}",
                           hint=f"it has: {', '.join(names) or 'none'}")
     if missing := [n for n in names if n not in vals]:
@@ -247,19 +247,24 @@ def _by_name(kernel_name: str, variables: Sequence[ScalarArg], vals: Mapping[obj
 
 def _check_value(kernel_name: str, variable: ScalarArg, value: object) -> int | float:
     number = _number(kernel_name, variable, value)
+    where = f"variable {variable.name!r} of kernel {kernel_name!r}"
     unbounded = variable.min == -math.inf and variable.max == math.inf  # then NaN is a value like any other
     if not unbounded and not variable.min <= number <= variable.max:
-        raise LaunchError(f"variable {variable.name!r} of kernel {kernel_name!r} is {number}, outside [{variable.min}, {variable.max}]")
+        raise LaunchError(f"{where} is {shown(number)}, outside [{variable.min}, {variable.max}]",
+                          hint="the kernel is compiled for these bounds: pass such a value, or give the variable wider ones")
     if not _holds(variable.dtype, number):
-        raise LaunchError(f"variable {variable.name!r} of kernel {kernel_name!r} is {number}, more than {variable.dtype!r} holds")
+        raise LaunchError(f"{where} is {shown(number)}, more than {variable.dtype!r} holds")
     return number
 
 
 def _holds(dtype: DType, number: int | float) -> bool:
-    """Whether a number survives in `dtype`: an integer in its range, a finite float that stays finite when it is rounded."""
+    """Whether a number survives in `dtype`: an integer in its range, a finite number that stays finite when it is rounded, an infinity
+    where the dtype has them; nan always."""
     if not dtype.is_float:
         return bool(dtype.min <= number <= dtype.max)
-    return (isinstance(number, float) and not math.isfinite(number)) or math.isfinite(round_to(number, dtype))
+    if isinstance(number, float) and not math.isfinite(number):
+        return math.isnan(number) or math.isinf(round_to(number, dtype))
+    return math.isfinite(round_to(number, dtype))
 
 
 def _number(kernel_name: str, variable: ScalarArg, value: object) -> int | float:
@@ -276,4 +281,4 @@ def _number(kernel_name: str, variable: ScalarArg, value: object) -> int | float
     kind = "True or False" if variable.dtype.is_bool else "a number" if variable.dtype.is_float else "a whole number"
     hint = f"int({variable.name})" if kind == "a whole number" and isinstance(value, float | np.floating | np.bool_ | bool) else ""
     raise LaunchError(f"variable {variable.name!r} of kernel {kernel_name!r} takes {kind} in [{variable.min}, {variable.max}], "
-                      f"and {value!r} was given", hint=hint)
+                      f"and {shown(value)} was given", hint=hint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, NoReturn, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,10 @@ class Buffer:
         self.size, self.dtype, self.nbytes = _count(size, dtype), dtype, operator.index(size) * dtype.itemsize
         self._storage = _Storage(_device(device), self.nbytes, options)
         self._offset, self._view, self._freed = 0, False, False
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        what = "a Buffer cannot be pickled: its memory belongs to this process"
+        raise errors.BufferError(what, hint="send what it holds: buffer.numpy().copy()")
 
     @classmethod
     def _over(cls, storage: _Storage, offset: int, size: int, dtype: DType, *, view: bool) -> Self:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from svod.codegen.pipeline import Context, lower
 from svod.codegen.schedule import Opt, parse_opt
@@ -25,7 +25,7 @@ from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device, parse_name
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
 from svod.dtype import dtypes
-from svod.errors import DeviceUnavailable, GraphError, ScheduleError, SpecError
+from svod.errors import DeviceError, DeviceUnavailable, GraphError, ScheduleError, SpecError
 from svod.ir.args import KernelInfo
 from svod.ir.digest import digest
 from svod.ir.ops import Op
@@ -102,7 +102,12 @@ class Device(metaclass=_DeviceType):
     _tokens: list[Any]
 
     def __new__(cls, name: str | None = None) -> Device:
-        opened = open_device(name or cls.DEFAULT)
+        try:
+            opened = open_device(name or cls.DEFAULT)
+        except DeviceUnavailable as e:
+            if name or settings().device != cls.DEFAULT:
+                raise
+            raise DeviceUnavailable(e.what, at=e.at or "the environment variable DEVICE", hint=e.hint) from None
         if not isinstance(opened, Device):
             raise DeviceUnavailable(
                 f"the probe of {name!r} opened {type(opened).__name__}, not a Device", hint="make it with Device.of(backend)"
@@ -202,6 +207,13 @@ class Device(metaclass=_DeviceType):
         opts: tuple[Opt, ...] = lower(kernel, context, stop_after="choose-schedule").arg.opts
         return opts
 
+    def cache_key(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt | str] | None = None) -> str:
+        """What the disk cache calls the program that `compile` makes of the same arguments, for `svod cache explain`. Raises as it does."""
+        return self._key(_prepared(ast, name, opts))
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise DeviceError(f"device {self.name} cannot be pickled", hint=f"send its name: Device({self.name!r}) opens it there")
+
     def _key(self, kernel: UOp) -> str:
         return join_key(
             {
@@ -212,7 +224,7 @@ class Device(metaclass=_DeviceType):
                 "target": self.target.key(),
                 "compiler": self.compiler.cache_key,
                 "config": settings().config.key(),
-                "kernel": digest(kernel),
+                "kernel": f"{getattr(kernel.arg, 'name', '') or 'kernel'} {digest(kernel)}",
             }
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
 from svod.device.evaluation import Evaluator, Values, compile_exprs
-from svod.errors import LaunchError
+from svod.errors import LaunchError, shown
 from svod.target import Limits
 from svod.target.abi import Metadata
 
@@ -66,10 +66,11 @@ def check_limits(launch: LaunchDims, limits: Limits, kernel: str) -> None:
     for axis, (asked, grid, block) in enumerate(zip(launch.global_size, limits.grid, limits.block, strict=True)):
         most, unit = (grid, "groups") if local is not None else (grid * block, "work items")
         if asked > most:
-            raise LaunchError(f"kernel {kernel!r} asks for {asked} {unit} along axis {axis}, the device allows {most}",
+            raise LaunchError(f"kernel {kernel!r} asks for {shown(asked)} {unit} along axis {axis}, the device allows {most}",
                               at=f"limit grid[{axis}]", hint="launch in several parts, or move work to another axis")
         if local is not None and local[axis] > block:
-            raise LaunchError(f"kernel {kernel!r} asks for groups of {local[axis]} work items along axis {axis}, the device allows {block}",
+            many = f"groups of {shown(local[axis])} work items"
+            raise LaunchError(f"kernel {kernel!r} asks for {many} along axis {axis}, the device allows {block}",
                               at=f"limit block[{axis}]", hint="use smaller groups, and more of them")
     if local is not None and math.prod(local) > limits.threads:
         raise LaunchError(f"kernel {kernel!r} asks for groups of {' x '.join(map(str, local))} = {math.prod(local)} work items, "
@@ -92,13 +93,13 @@ def _explicit(given: Any, what: str, kernel: str) -> Size:
     """Sizes that a caller wrote."""
     hint = f"pass 1 to 3 whole numbers of 0 or more: {what}=(n, 1, 1)"
     if isinstance(given, str | bytes | Mapping) or not (hasattr(given, "__len__") and hasattr(given, "__getitem__")):
-        raise LaunchError(f"{what} of kernel {kernel!r} is {given!r}", hint=hint)
+        raise LaunchError(f"{what} of kernel {kernel!r} is {shown(given)}", hint=hint)
     if not 1 <= len(given) <= 3:
         raise LaunchError(f"{what} of kernel {kernel!r} has {len(given)} axes", hint=hint)
     numbers = [_whole(v) for v in given]
     for value, number in zip(given, numbers, strict=True):
         if number is None or number < 0:
-            raise LaunchError(f"{what} of kernel {kernel!r} holds {value!r}", hint=hint)
+            raise LaunchError(f"{what} of kernel {kernel!r} holds {shown(value)}", hint=hint)
     x, y, z = [*(n or 0 for n in numbers), 1, 1][:3]
     return (x, y, z)
 

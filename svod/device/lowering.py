@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from svod.codegen.ids import variables_for_binds
+from svod.codegen.ids import loop_for_core, loops_for_ids, variables_for_binds
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
-from svod.codegen.simt import lower_threads, threads_work
+from svod.codegen.simt import lower_threads, threads_elements, threads_work
 from svod.config import Config, settings
 from svod.device.watch import stage_listener
 from svod.dtype import dtypes
@@ -22,13 +22,17 @@ from svod.target.abi import Metadata, describe
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A linear program, its metadata, and expressions over its variables: least elements of each buffer, work in ns."""
+    """A linear program, its metadata, and expressions over its variables: least elements of each buffer, work in ns.
+
+    `ids`: the sizes that the kernel's ids give the launch (three global, three or no local), where the program loops over them instead.
+    """
 
     linear: UOp
     meta: Metadata
     reach: tuple[UOp, ...]
     work: UOp
     aliases: tuple[tuple[int, frozenset[int]], ...]
+    ids: tuple[UOp, ...] = ()
 
 
 def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: Listener | None = None) -> Lowered:
@@ -43,16 +47,20 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     linear = lower(ast, Context(target, config or settings().config), listen=listen or stage_listener(ast.arg.name or "kernel"))
     run = describe(linear)
     # the arguments are those of the kernel as written: one that simplification removed is still passed
-    meta = replace(describe(ast), global_size=run.global_size, local_size=run.local_size)
+    written = describe(ast)
+    meta = replace(written, global_size=run.global_size, local_size=run.local_size)
+    looped = next(ast.find(Op.SPECIAL), None) is not None and not target.ids
+    ids = (*written.global_size, *(written.local_size or ())) if looped else ()
+    ast = loop_for_core(loops_for_ids(ast) if looped else ast)
     known, slots = elements(ast), {p.slot for p in meta.buffers}
     pairs = tuple((s, others & slots) for s, others in sorted(aliases(ast).items()) if s in slots)
-    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs)
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs, ids)
 
 
 def _threads(ast: UOp, target: Target, config: Config) -> Lowered:
     """A thread kernel, checked: as it is where the target executes statements, else its work items as loops and lanes.
 
-    What it reaches is not known; its buffers may be one and the same array, as each work item reads and writes in its own order.
+    Its buffers may be one and the same array, as each work item reads and writes in its own order.
     """
     verify(ast, THREADS)
     zero = UOp.const(0, dtypes.index)
@@ -61,4 +69,5 @@ def _threads(ast: UOp, target: Target, config: Config) -> Lowered:
     if not target.statements:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)
     slots = frozenset(p.slot for p in meta.buffers)
-    return Lowered(linear, meta, (zero,) * len(meta.buffers), threads_work(ast), tuple((s, slots - {s}) for s in sorted(slots)))
+    known = threads_elements(ast)
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), threads_work(ast), tuple((s, slots - {s}) for s in sorted(slots)))

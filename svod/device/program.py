@@ -7,14 +7,14 @@ Invariant: whatever is wrong with a call is reported before anything is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from svod.codegen.reach import BELOW
 from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, list_of_buffers
-from svod.device.launch import LaunchDims, check_limits, compile_exprs, override_sizes
+from svod.device.launch import SIZES, LaunchDims, check_limits, compile_exprs, override_sizes
 from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
-from svod.errors import ArgumentError, LaunchError
+from svod.errors import ArgumentError, DeviceError, LaunchError, shown
 from svod.target import Limits
 from svod.target.abi import Param
 
@@ -46,8 +46,14 @@ class Program:
         self._scalars = tuple(ScalarArg(p.name, p.min, p.max, p.dtype) for p in meta.scalars)
         self._names = frozenset(meta.var_names)
         self._buffers = meta.buffers
-        self._sizes = compile_exprs((*meta.global_size, *(meta.local_size or ())), meta.vars, spec.name)
-        self._reach = compile_exprs(spec.reach, meta.vars, spec.name) if spec.reach else None
+        self._sizes = compile_exprs((*meta.global_size, *(meta.local_size or ())), meta.vars, spec.name, SIZES)
+        self._ids = compile_exprs(spec.ids, meta.vars, spec.name, SIZES) if spec.ids else None
+        sizes = [f"the size needed of buffer {p.name!r}" for p in meta.buffers]
+        self._reach = compile_exprs(spec.reach, meta.vars, spec.name, sizes) if spec.reach else None
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        hint = "send the graph, program.compiled.ast, and compile it there: what is in the disk cache is only loaded"
+        raise DeviceError(f"program {self.name} cannot be pickled: it is loaded in this process", hint=hint)
 
     @property
     def name(self) -> str:
@@ -127,7 +133,7 @@ class Program:
         self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object
     ) -> None:
         if stream is not None:
-            raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {stream!r} was given", hint="leave stream out")
+            raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {shown(stream)} was given", hint="leave stream out")
         given = list_of_buffers(self.name, [p.name for p in self._buffers], buffers)
         values = check_values(self.name, self._scalars, vals)
         dims = self.launch_dims(values, *sizes)
@@ -139,20 +145,26 @@ class Program:
         self, values: Sequence[int | float], global_size: Sequence[int] | None = None, local_size: Sequence[int] | None = None
     ) -> LaunchDims:
         """The dimensions of a launch with these values, checked against the device's limits."""
-        flat = self._sizes([int(v) if isinstance(v, int) else 0 for v in values])
+        whole = [int(v) if isinstance(v, int) else 0 for v in values]
+        if self._ids is not None:  # the program loops over them: only whether they can be is looked at
+            dims_of(self._ids(whole), self.name)
+        flat = self._sizes(whole)
         derived = dims_of(flat, self.name)
         dims = override_sizes(derived, global_size, local_size, self.name)
         check_limits(dims, self.limits, self.name)
         return dims
 
     def _needs(self, values: Sequence[int | float]) -> list[BufferArg]:
-        least = self._reach([int(v) if isinstance(v, int) else 0 for v in values]) if self._reach is not None else (0,) * len(self._buffers)
+        try:
+            least = self._reach([int(v) if isinstance(v, int) else 0 for v in values]) if self._reach else (0,) * len(self._buffers)
+        except LaunchError as e:  # the values were looked at before: what is left is that one of the sizes is no number
+            raise ArgumentError(e.what, at=f"kernel {self.name!r}", hint="no buffer is that large: launch over less") from e
         aliases = dict(self.compiled.aliases)
         return [self._need(p, n, aliases) for p, n in zip(self._buffers, least, strict=True)]
 
     def _need(self, p: Param, least: int, aliases: Mapping[int, frozenset[int]]) -> BufferArg:
         place = {q.slot: i for i, q in enumerate(self._buffers)}
-        if least >= BELOW:
+        if least == BELOW:
             raise ArgumentError(
                 f"the kernel reaches below element 0 of buffer {p.name!r}",
                 at=f"kernel {self.name!r}",

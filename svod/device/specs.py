@@ -102,7 +102,8 @@ class ProgramSpec(_Described):
     """A rendered kernel. SpecError if a part does not fit the others.
 
     `ast` is the graph that was given to the renderer; `meta` describes the linear program made of it. `reach` has an expression for each
-    buffer, the least number of elements it must have, or is empty; `work` estimates a launch in ns. Both are over `vars`.
+    buffer, the least number of elements it must have, or is empty; `work` estimates a launch in ns. `ids` are the sizes, three global and
+    three or no local ones, that ids of the kernel give a launch of a program that loops over them. All are over `vars`.
     """
 
     name: str
@@ -114,6 +115,7 @@ class ProgramSpec(_Described):
     reach: tuple[UOp, ...] = ()
     work: UOp | None = None
     aliases: Aliases = ()
+    ids: tuple[UOp, ...] = ()
 
     def __post_init__(self) -> None:
         _check_record(self)
@@ -154,6 +156,7 @@ class CompiledSpec(_Described):
     work: UOp | None = None
     aliases: Aliases = ()
     ast_digest: str = ""
+    ids: tuple[UOp, ...] = ()
 
     def __post_init__(self) -> None:
         _check_record(self)
@@ -164,12 +167,12 @@ class CompiledSpec(_Described):
     @staticmethod
     def from_source(spec: ProgramSpec) -> CompiledSpec:
         """For compilers that keep the source and make machine code while loading."""
-        return CompiledSpec(spec.name, spec.src, b"", spec.ast, spec.meta, spec.needs, spec.reach, spec.work, spec.aliases)
+        return CompiledSpec(spec.name, spec.src, b"", spec.ast, spec.meta, spec.needs, spec.reach, spec.work, spec.aliases, ids=spec.ids)
 
     @staticmethod
     def from_bytes(spec: ProgramSpec, data: Blob) -> CompiledSpec:
         """For compilers that make machine code now. SpecError for no bytes."""
-        return CompiledSpec(spec.name, None, bytes(data), spec.ast, spec.meta, spec.needs, spec.reach, spec.work, spec.aliases)
+        return replace(CompiledSpec.from_source(spec), src=None, bytes=bytes(data))
 
     @staticmethod
     def from_source_with_sizes(spec: ProgramSpec, global_size: Sequence[UOp | int], local_size: Sequence[UOp | int] | None) -> CompiledSpec:
@@ -200,7 +203,8 @@ def _check_record(spec: ProgramSpec | CompiledSpec) -> None:
     if strange := {s for slot, others in spec.aliases for s in (slot, *others)} - set(meta.globals):
         raise SpecError(f"kernel {spec.name!r} has no buffer of slot {min(strange)}, but an alias names it", hint=f"slots: {meta.globals}")
     work = () if spec.work is None else (spec.work,)
-    for part, exprs in (("global_size", meta.global_size), ("local_size", meta.local_size or ()), ("reach", spec.reach), ("work", work)):
+    for part, exprs in (("global_size", meta.global_size), ("local_size", meta.local_size or ()), ("reach", spec.reach),
+                        ("work", work), ("ids", spec.ids)):
         for v in (v for e in exprs if e.op is not Op.CONST for v in e.find(Op.DEFINE_VAR)):
             if v not in meta.vars:
                 raise SpecError(f"{part} of kernel {spec.name!r} uses {v.arg}, which is no variable of it", hint=f"variables: {meta.vars}")
@@ -280,13 +284,14 @@ _HEAD = struct.Struct("<8sII")
 def to_payload(spec: CompiledSpec, machine_code: Blob = b"") -> Blob:
     """`spec` and the object a loader made of it, as bytes without pickle. The graph it was made of is kept as a digest only."""
     meta = spec.meta
-    exprs = [*meta.vars, *meta.global_size, *(meta.local_size or ()), *spec.reach, *([spec.work] if spec.work is not None else [])]
+    work = [spec.work] if spec.work is not None else []
+    exprs = [*meta.vars, *meta.global_size, *(meta.local_size or ()), *spec.reach, *work, *spec.ids]
     text = to_text(UOp(Op.GROUP, tuple(exprs))).encode()
     src = b"" if spec.src is None else spec.src.encode("utf-8", "surrogatepass")
     header = json.dumps({
         "name": spec.name, "digest": digest(spec.ast) if spec.ast is not None else spec.ast_digest,
         "buffers": [[p.name, repr(p.dtype), p.slot, p.space and p.space.value, p.reads + 2 * p.writes, p.size] for p in meta.buffers],
-        "counts": [len(meta.vars), 3, 3 if meta.local_size else 0, len(spec.reach), int(spec.work is not None)],
+        "counts": [len(meta.vars), 3, 3 if meta.local_size else 0, len(spec.reach), int(spec.work is not None), len(spec.ids)],
         "needs": [spec.needs.phases, spec.needs.shared_bytes, spec.needs.private_bytes, spec.needs.record_words],
         "aliases": [[slot, sorted(others)] for slot, others in spec.aliases],
         "source": spec.src is not None, "lengths": [len(text), len(src), len(spec.bytes), len(machine_code)],
@@ -329,7 +334,7 @@ def _cut(body: Any, lengths: Sequence[int]) -> list[Any]:
 def _restored(header: dict[str, Any], parts: list[Blob]) -> tuple[CompiledSpec, Blob]:
     text, src, data, machine_code = parts
     name, ast_digest, source = (_typed(header[key], kind) for key, kind in (("name", str), ("digest", str), ("source", bool)))
-    variables, global_size, local_size, reach, work = _cut(parse(text.decode()).src, header["counts"])
+    variables, global_size, local_size, reach, work, ids = _cut(parse(text.decode()).src, header["counts"])
     phases, shared_bytes, private_bytes, record_words = header["needs"]
     buffers = [_buffer(*row) for row in header["buffers"]]
     slots, outs, ins = _slots(buffers)
@@ -337,7 +342,7 @@ def _restored(header: dict[str, Any], parts: list[Blob]) -> tuple[CompiledSpec, 
     spec = CompiledSpec(
         name, src.decode("utf-8", "surrogatepass") if source else None, data, None, meta,
         LaunchNeeds(phases, shared_bytes, private_bytes, record_words), reach, work[0] if work else None,
-        tuple((slot, frozenset(others)) for slot, others in header["aliases"]), ast_digest)
+        tuple((slot, frozenset(others)) for slot, others in header["aliases"]), ast_digest, ids)
     return spec, machine_code
 
 

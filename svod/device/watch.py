@@ -28,7 +28,9 @@ def stage_listener(name: str) -> Listener | None:
     def listen(stage: Stage, result: UOp, seconds: float) -> None:
         if debug.debug >= 2:
             sys.stderr.write(f"svod: {name}: {stage.name}: {seconds * 1e3:.2f} ms, {len(result.toposort())} nodes\n")
-        if debug.debug >= 1 and stage.name == "choose-schedule":
+        if debug.debug >= 1 and stage.name == "choose-plainer":
+            sys.stderr.write(f"svod: {name}: {stage.why}\n")
+        if debug.debug >= 1 and stage.name in ("choose-schedule", "choose-plainer"):
             sys.stderr.write(f"svod: {name}: schedule: {', '.join(map(str, result.arg.opts)) or 'none'}\n")
         if folder is not None:
             _write(folder / f"{next(number):02}-{stage.name}.txt", f"{result}\n")

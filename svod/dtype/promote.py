@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from svod.dtype.dtypes import DType, Kind, PtrDType, dtypes
-from svod.errors import DTypeError
+from svod.errors import DTypeError, shown
 
 
 def promote(*types: DType) -> DType:
@@ -40,8 +40,8 @@ def weak(value: bool | int | float, other: DType) -> DType:
     """The type a Python literal takes beside an operand of type `other`, with the lanes of `other`.
 
     bool: `other`. int: `other`, but i32 beside bool. float: `other` if it is a float, else f32 (also beside i64: cast to f64 where that is
-    meant). DTypeError for an int that does not fit the integer type, for other kinds of literal, and beside void and pointers. Beside a
-    float type nothing is checked: the literal is rounded like any constant (`round_to`), 1e6 beside f16 is infinity.
+    meant). DTypeError for an int that does not fit the integer type, for other kinds of literal, and beside void and pointers. Whether a
+    float type holds the literal is not looked at here.
     """
     _check_number(other)
     if isinstance(value, bool):
@@ -52,7 +52,7 @@ def weak(value: bool | int | float, other: DType) -> DType:
         raise DTypeError(f"a literal is a bool, int or float, not {type(value).__name__}")
     result = dtypes.i32.vec(other.lanes) if other.is_bool else other
     if result.is_int and not result.min <= value <= result.max:
-        raise DTypeError(f"{value} does not fit {result.scalar!r}, which holds {result.min} to {result.max}",
+        raise DTypeError(f"{shown(value)} does not fit {result.scalar!r}, which holds {result.min} to {result.max}",
                          hint="cast the other operand to a wider type, or write the literal with its own type")
     return result
 

@@ -5,6 +5,7 @@ Invariant: `==` and hashing stay identity (nodes are hash-consed); compare value
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.dtype.convert import round_to
 from svod.dtype.promote import promote, weak
-from svod.errors import DTypeError, GraphError
+from svod.errors import DTypeError, GraphError, shown
 from svod.ir.args import (
     AtomicKind,
     AxisKind,
@@ -53,7 +54,7 @@ class Arithmetic:
         elif dtype.is_bool:
             value = bool(value)
         elif isinstance(value, float) or not dtype.min <= value <= dtype.max:
-            raise DTypeError(f"{value!r} is not a value of {dtype}", hint=f"{dtype} holds {dtype.min} to {dtype.max}")
+            raise DTypeError(f"{shown(value)} is not a value of {dtype}", hint=f"{dtype} holds {dtype.min} to {dtype.max}")
         else:
             value = int(value)
         return _new(cls, Op.CONST, (), ConstArg.of(value), dtype)
@@ -61,6 +62,8 @@ class Arithmetic:
     @classmethod
     def param(cls, slot: int, dtype: DType, size: int | None = None, *, name: str = "") -> UOp:
         """Buffer parameter number `slot` (0-based): pointer to elements of `dtype`; `size` in elements where it is known."""
+        if _dtype(dtype) is dtypes.void:
+            raise DTypeError(f"buffer {name or slot} has elements of void", hint="void has no values: dtypes.u8 for bytes")
         slot, known = _whole(slot, "a slot"), None if size is None else _whole(size, "the size of a buffer in elements")
         return _new(cls, Op.PARAM, (), ParamArg(slot, _text(name) or f"data{slot}", known), _dtype(dtype).ptr())
 
@@ -71,7 +74,12 @@ class Arithmetic:
         if not _dtype(dtype).is_float and (isinstance(low, float) or isinstance(high, float)):
             raise GraphError(f"the bounds of variable {name!r} are {min_!r} and {max_!r}, not whole numbers", hint="int(x), or n // 2")
         if not low <= high:
-            raise GraphError(f"variable {name!r} has an empty range [{low}, {high}]", hint="least value first: Variable(name, 1, 100)")
+            bounds = f"[{shown(low)}, {shown(high)}]"
+            raise GraphError(f"variable {name!r} has an empty range {bounds}", hint="least value first: Variable(name, 1, 100)")
+        if dtype.is_int and not (dtype.min <= low and high <= dtype.max):
+            bounds = f"[{shown(low)}, {shown(high)}]"
+            hint = f"{dtype} holds {dtype.min} to {dtype.max}: take a wider dtype"
+            raise GraphError(f"variable {name!r} has the bounds {bounds}", hint=hint)
         return _new(cls, Op.DEFINE_VAR, (), VarArg(_text(name), low, high), dtype)
 
     @classmethod
@@ -157,7 +165,7 @@ class Arithmetic:
                 raise GraphError("this INDEX has no gate, so `alt` would never be used", hint="pass gate= to index()")
             return _new(type(me), Op.LOAD, (me,))
         base = cast(PtrDType, me.dtype).base.vec(me.src[1].dtype.lanes)
-        other = alt if isinstance(alt, Arithmetic) else type(me).const(0 if alt is None else alt, base)
+        other = alt if isinstance(alt, Arithmetic) else _operand(type(me), 0 if alt is None else alt, base)
         return _new(type(me), Op.LOAD, (me, other))
 
     def store(self, value: UOp | float) -> UOp:
@@ -167,7 +175,7 @@ class Arithmetic:
             hint = f"say which element: {_name(me)}[i].store(x)" if isinstance(me.dtype, PtrDType) else "write to a buffer: out[i].store(x)"
             raise GraphError(f"STORE writes through an INDEX, not {me.op.name}", hint=hint)
         base = cast(PtrDType, me.dtype).base.vec(me.src[1].dtype.lanes)
-        v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, base)
+        v = _uop(value) if isinstance(value, Arithmetic) else _operand(type(me), value, base)
         if v.dtype is not base:
             if isinstance(v.dtype, PtrDType):
                 shown = f"{_name(v)}[...]" if v.op is Op.INDEX else _name(v)
@@ -182,7 +190,7 @@ class Arithmetic:
         _member(kind, AtomicKind, "the kind of an atomic")
         if me.op is not Op.INDEX:
             raise GraphError(f"ATOMIC goes through an INDEX, not {me.op.name}", hint="say which element: out[i].atomic(AtomicKind.ADD, x)")
-        v = _uop(value) if isinstance(value, Arithmetic) else type(me).const(value, cast(PtrDType, me.dtype).base)
+        v = _uop(value) if isinstance(value, Arithmetic) else _operand(type(me), value, cast(PtrDType, me.dtype).base)
         return _new(type(me), Op.ATOMIC, (me, v), kind)
 
     def after(self, *deps: UOp) -> UOp:
@@ -417,12 +425,12 @@ def _text(x: Any) -> str:
 
 def _whole(x: Any, what: str, least: int = 0) -> int:
     """`x` as an int: also of NumPy's integer types, never a bool or a float. GraphError."""
-    if type(x) is int and x >= least:
+    if type(x) is int and least <= x < 1 << 63:
         return x
     number = None if isinstance(x, bool) or not hasattr(x, "dtype") or isinstance(x, Arithmetic) else _literal(x)
-    if type(number) is not int or number < least:
+    if type(number) is not int or not least <= number < 1 << 63:
         hint = "a number known when the kernel is built" if isinstance(x, Arithmetic) else f"{what} counts from {least}"
-        raise GraphError(f"{what} is a whole number of {least} or more, got {x!r}", hint=hint)
+        raise GraphError(f"{what} is a whole number of {least} or more, got {shown(x)}", hint=hint)
     return number
 
 
@@ -470,7 +478,7 @@ def _as_index(cls: Any, x: Any, what: str = "an index") -> UOp:
     if isinstance(x, (tuple, list)):
         raise GraphError(f"{what} is one integer, got {len(x)} of them", hint="buffers are flat: a[i * columns + j]")
     if isinstance(value := _literal(x), bool) or not isinstance(value, int):
-        raise DTypeError(f"{what} must be an integer, got {x!r}", hint="int(x), or n // 2 in place of n / 2")
+        raise DTypeError(f"{what} must be an integer, got {shown(x)}", hint="int(x), or n // 2 in place of n / 2")
     return cast("UOp", cls.const(value, dtypes.index))
 
 
@@ -498,12 +506,26 @@ def _check_loaded(u: UOp) -> None:
         raise DTypeError(f"{shown} is an address ({u.dtype}), not a number", hint=f"read the element: {_name(u)}[i].load()")
 
 
+def _operand(cls: Any, number: Any, dtype: DType) -> UOp:
+    """The constant a literal stands for beside a value of `dtype`. DTypeError for a finite one that rounds to an infinity (or to nan, where
+    there are none), and for an infinity that `dtype` does not have."""
+    u = cast("UOp", cls.const(number, dtype))
+    held = (u if dtype.lanes == 1 else u.src[0]).arg.value
+    if not dtype.is_float or math.isfinite(held):
+        return u
+    given = float(value) if isinstance(value := _literal(number), float) else value
+    if given != held and not (isinstance(given, float) and math.isnan(given)):
+        raise DTypeError(f"{shown(given)} is more than {dtype.scalar!r} holds",
+                         hint="cast the other operand to a wider type; an infinity, where the type has one, is written math.inf")
+    return u
+
+
 def _promoted(a: UOp, b: UOp | float) -> tuple[UOp, UOp]:
     _check_loaded(a)
     if not isinstance(b, Arithmetic):
         number = _literal(b)
         want = weak(number, a.dtype)
-        return a.cast(want), type(a).const(number, want)
+        return a.cast(want), _operand(type(a), number, want)
     other = _uop(b)
     if a.dtype is other.dtype:
         return a, other

@@ -1,13 +1,13 @@
 """Interval analysis: the least and greatest value of a node, and constant factors of index expressions.
 
-Owns: `interval`, `constant`, `factor`, `divides`. Must not know rewriting.
+Owns: `interval`, `constant`, `factor`, `divides`, `may_overflow`. Must not know rewriting.
 Invariant: every value the node can take at run time lies in its interval; floats are unbounded unless constant.
 Integers that may wrap at their width get the whole range of their type; index arithmetic is ideal and never wraps.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from svod.dtype import DType, Kind
@@ -15,7 +15,7 @@ from svod.ir.ops import COMPARISONS, Op
 from svod.ir.uop import UOp
 
 Interval = tuple[int | float, int | float]
-BIG = 1 << 62
+BIG = (1 << 63) - 1
 
 
 def interval(u: UOp) -> Interval:
@@ -107,10 +107,12 @@ def _ramp(u: UOp) -> Interval | None:
 def _cast(u: UOp) -> Interval | None:
     if u.src[0].dtype.is_float or u.dtype.is_float:
         return None
-    lo, hi = interval(u.src[0])
-    if u.dtype.is_bool:
-        return (int(lo > 0 or hi < 0), int(lo != 0 or hi != 0))
-    return (lo, hi)
+    return _cast_of(u.dtype, interval(u.src[0]))
+
+
+def _cast_of(dtype: DType, value: Interval) -> Interval:
+    lo, hi = value
+    return (int(lo > 0 or hi < 0), int(lo != 0 or hi != 0)) if dtype.is_bool else (lo, hi)
 
 
 def _mul(a: Interval, b: Interval) -> Interval:
@@ -213,6 +215,41 @@ _RULES: dict[Op, Callable[[UOp], Interval | None]] = {
     Op.STACK: lambda u: _union(u.src),
     Op.WHERE: lambda u: None if u.dtype.is_float else _union(u.src[1:]),
 }
+
+
+WHOLE = (-(1 << 63), (1 << 63) - 1)
+_GROWING = (Op.ADD, Op.SUB, Op.MUL, Op.NEG, Op.SHL)
+
+
+def may_overflow(order: Iterable[UOp]) -> set[UOp]:
+    """The sums and products of index arithmetic in `order` (sources first) whose exact value may not fit in 64 bits, if their operands do.
+
+    `interval` cannot tell: to it, index arithmetic is ideal.
+    """
+    found: set[UOp] = set()
+    known: dict[UOp, Interval] = {}
+    for u in order:
+        exact = _exact(u, known)
+        known[u] = whole = WHOLE if u.dtype.kind is Kind.INDEX else _whole(u.dtype)
+        if exact is not None and whole[0] <= exact[0] and exact[1] <= whole[1]:
+            known[u] = exact
+        elif u.op in _GROWING and u.dtype.kind is Kind.INDEX:
+            found.add(u)
+    return found
+
+
+def _exact(u: UOp, known: dict[UOp, Interval]) -> Interval | None:
+    """From the intervals of the operands, without any limit of the dtype; None if no more is known than that."""
+    if u.dtype.is_float or u.dtype.lanes > 1 or any(s.dtype.is_float for s in u.src):
+        return None
+    parts = [known[s] for s in u.src]
+    if (fn := _INT_RULES.get(u.op)) is not None:
+        return fn(*parts)
+    if u.op is Op.WHERE:
+        return (min(parts[1][0], parts[2][0]), max(parts[1][1], parts[2][1]))
+    if u.op is Op.CAST:
+        return _cast_of(u.dtype, parts[0])
+    return _RULES[u.op](u) if u.op is Op.CONST or u.op is Op.DEFINE_VAR else None
 
 
 def factor(u: UOp) -> int:

@@ -275,7 +275,7 @@ OPS: dict[Op, OpDef] = {
     Op.XOR: _binary("Bitwise exclusive or; logical for bool.", "bits", commutes=True),
     Op.SHL: _binary("Left shift.", "int"),
     Op.SHR: _binary("Right shift: arithmetic for signed, logical for unsigned.", "int"),
-    Op.POW: _binary("x to the y, special cases as in C99.", "float"),
+    Op.POW: _binary("x to the y, special cases as in C99 (F.10.4.4).", "float"),
     Op.ATAN2: _binary("The angle of the point (x, y) in radians, for operands y, x; special cases as in C99.", "float"),
     Op.HYPOT: _binary("sqrt(x * x + y * y) without overflow in between; infinite if either is.", "float", commutes=True),
     Op.CMPLT: _binary("Less than.", "any", result=_boolean),

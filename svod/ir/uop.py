@@ -113,8 +113,10 @@ class UOp(Functions):
     def toposort(self, enter: Callable[[UOp], bool] | None = None) -> list[UOp]:
         """Every node reachable from here, sources first, in a fixed order. `enter(u)` False leaves u and what only it reaches out.
 
-        Raises GraphError for a cycle or for more than MAX_NODES nodes.
+        Raises GraphError for a cycle or for more than MAX_NODES nodes. A SINK remembers the order, which many ask for.
         """
+        if enter is None and (known := self.cache.get("below")) is not None:
+            return [*known, self]
         done: dict[UOp, bool] = {}
         stack: list[UOp] = [self]
         while stack:
@@ -138,7 +140,12 @@ class UOp(Functions):
                 if not state:
                     del done[u]
                     done[u] = True
-        return list(done) if enter is None else [u for u in done if enter(u)]
+        if enter is not None:
+            return [u for u in done if enter(u)]
+        order = list(done)
+        if self.op is Op.SINK:
+            self.cache["below"] = order[:-1]  # without itself: a node that refers to itself would not be freed when nobody else does
+        return order
 
     def uncached(self, fact: str) -> list[UOp]:
         """The nodes up to this one whose `cache` does not hold `fact` yet, sources first; for filling it without recursion."""

@@ -211,7 +211,7 @@ class EffectKernels:
         filled = own[spot.index].store(self.value([*outer, *inner], spot, self.outs, 1).cast(dtype)).end(*(a.range for a in inner))
         v = own.after(filled)[spot.index].load()
         again = inner
-        if not any(free_ranges(a.range.src[1]) for a in inner) and self.random.random() < 0.7:
+        if all(a.range.src[1].op is Op.CONST for a in inner) and self.random.random() < 0.7:  # all of it is filled
             again = [self.axis((a.extent,)) for a in inner]
             read = self.dense(again)
             v = own.after(filled)[self.random.choice((read.index, read.index * -1 + read.most))].load()

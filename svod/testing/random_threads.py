@@ -171,6 +171,9 @@ class _Writer:
             self.k.leave(self.r.choice((Op.BREAK, Op.CONTINUE)) if loops and self.r.random() < 0.8 else Op.RETURN)
 
     def loop(self, depth: int, loops: int, together: bool) -> None:
+        if self.r.random() < 0.4:
+            self.upwards(depth)
+            return
         left = self.k.variable(I64, UOp(Op.FLOORMOD, (self.number(), UOp.const(MOST, I64))))
         with self.k.loop():
             with self.k.if_(self.k.get(left) < 1):
@@ -178,9 +181,25 @@ class _Writer:
             self.k.set(left, self.k.get(left) - 1)
             self.statements(depth - 1, loops + 1, together=False)
 
+    def upwards(self, depth: int) -> None:
+        """`while i < stop: …; i += step`, and what i is behind it."""
+        start = self.r.choice((self.lane.cast(I64) % MOST, self.const()))
+        at = self.k.variable(I64, start)
+        stop = UOp(Op.FLOORMOD, (self.number(1, same=self.r.random() < 0.6), UOp.const(MOST, I64)))
+        step = UOp(Op.FLOORMOD, (self.number(1, same=True), UOp.const(3, I64))) + 2
+        with self.k.loop():
+            with self.k.if_((self.k.get(at) < stop).ne(True)):
+                self.k.leave(Op.BREAK)
+            self.values.append(self.k.get(at))
+            self.statements(depth - 1, 0, together=False)  # a CONTINUE would go round for ever
+            self.values.pop()
+            self.k.set(at, self.k.get(at) + step)
+        self.values.append(self.k.get(at))
+
     def counted(self, depth: int, loops: int, together: bool) -> None:
         step: int | UOp = self.r.choice((1, 1, 2, -1, -3))
-        start, stop = (UOp(Op.FLOORMOD, (self.number(1, same=same), UOp.const(MOST, I64))).cast(dtypes.index) for same in (False, self.r.random() < 0.5))
+        kinds = (False, self.r.random() < 0.5)
+        start, stop = (UOp(Op.FLOORMOD, (self.number(1, same=s), UOp.const(MOST, I64))).cast(dtypes.index) for s in kinds)
         if self.r.random() < 0.4:  # each from its own place on, all by one step
             start = self.lane % MOST
             step = UOp(Op.FLOORMOD, (self.number(1, same=True), UOp.const(3, I64))).cast(dtypes.index) + 1

@@ -11,6 +11,7 @@ from typing import Any
 
 from svod.config import CacheSettings
 from svod.device.cache import CacheStat, DiskCache, Explanation, Report, digest_of
+from svod.device.entry import split_key
 from svod.errors import ConfigError
 
 SORTS = ("used", "size")
@@ -65,11 +66,15 @@ def clear(cache: CacheSettings) -> Report:
 def explain(cache: CacheSettings, key: str) -> Explanation:
     """Why a key hits or misses. `key` may also be the beginning (8 digits or more) of the digest of a stored entry.
 
-    ConfigError if it looks like a digest and no entry, or more than one, begins with it.
+    ConfigError if it looks like a digest and no entry, or more than one, begins with it; or if it is no key and nothing is stored for it.
     """
     store = open_cache(cache)
     if not (8 <= len(key) <= 64 and set(key) <= set("0123456789abcdef")):
-        return store.explain(key)
+        answer = store.explain(key)
+        if answer.state == "absent" and set(split_key(key)) == {"key"}:
+            hint = "`svod cache list` shows digests, give 8 or more digits of one; Device.cache_key(graph) gives a key"
+            raise ConfigError(f"{key!r} is neither a key nor the digest of an entry", hint=hint)
+        return answer
     found = [e for e in store.entries() if e.digest.startswith(key)]
     if len(found) != 1:
         raise ConfigError(f"{len(found)} entries have a digest that begins with {key}", hint="`svod cache list` shows them")

@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show, check
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sort = Annotated[str, typer.Option("--sort", help="Which first: those last used (used) or the largest (size).")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many.")]
-Key = Annotated[str, typer.Argument(help="A cache key, or the first 8 or more digits of an entry's digest.")]
+Key = Annotated[str, typer.Argument(help="A key (Device.cache_key), or the first 8 or more digits of an entry's digest.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -60,8 +60,9 @@ def list_(sort: Sort = "used", limit: Limit = None, as_json: AsJson = False) -> 
 
 
 def _short(key: str) -> str:
-    """A key of named parts on one line; long values are cut."""
-    return " ".join(f"{name}={value if len(value) <= 40 else value[:39] + '…'}" for name, value in split_key(key).items())
+    """A key of named parts on one line, the kernel first; long values are cut."""
+    parts = sorted(split_key(key).items(), key=lambda part: part[0] != "kernel")
+    return " ".join(f"{name}={value if len(value) <= 40 else value[:39] + '…'}" for name, value in parts)
 
 
 @app.command()
@@ -77,7 +78,7 @@ def explain(key: Key, as_json: AsJson = False) -> None:
     if as_json:
         print_json(cache_cli.rows(answer))
         return
-    typer.echo(f"{answer.state}: {answer.reason}\n{answer.path}")
+    typer.echo(f"{answer.state}: {answer.reason}" + (f"\n{answer.path}" if answer.path.exists() else ""))
     if answer.differences:
         print_table(("part", "stored", "asked for"), answer.differences)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import random
 
-from svod.codegen.analysis import injective
+from svod.codegen.analysis import bounded_by_memory, crossing, injective
 from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -62,3 +62,22 @@ def test_a_store_that_runs_backwards_is_injective() -> None:
     assert injective(OUT[i * -1 + 7].store(1.0), [i])
     assert injective(OUT[i * -4 + 28 + j].store(1.0), [i, j])
     assert not injective(OUT[i * -3 + 28 + j].store(1.0), [i, j])
+
+
+def test_axes_cross_where_one_moves_inside_the_loop_of_the_other() -> None:
+    i, j, k, q = (UOp.range(8, n) for n in range(4))
+    inner = OUT[i * 8 + k].load().reduce(Op.ADD, k)
+    alone = OUT[q].load().reduce(Op.ADD, q)
+    closers = [inner, alone, OUT[i * 8 + j].store(inner + alone).end(i, j)]
+    assert crossing(closers, i, [k]) is k
+    assert crossing(closers, k, [q, i]) is i
+    assert crossing(closers, j, [i]) is i
+    assert crossing(closers, j, [k, q, j]) is None
+    assert crossing(closers, q, [i, j, k]) is None
+
+
+def test_a_range_is_bounded_by_memory_at_either_end() -> None:
+    n = OUT[0].load().cast(dtypes.index)
+    assert bounded_by_memory(UOp.range(n + 1, 0))
+    assert bounded_by_memory(UOp.range(9, 0, start=n))
+    assert not bounded_by_memory(UOp.range(UOp.variable("n", 0, 9), 0))

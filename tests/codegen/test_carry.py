@@ -123,7 +123,7 @@ def test_balanced_parts(lower_to: Lower, amount: int, unit: int, parts: list[int
         (symbolic(), ["SPLIT(2 by 4 peel)", "CARRY(2.0 with 0)"], "may have no iteration"),
         (matmul(8, 8, 8), ["SPLIT(2 by 4)", "CARRY(2.0 with 7)"], "no axis 7"),
         (matmul(8, 8, 8), ["SPLIT(2 by 4)", "CARRY(2.0 with 0)", "UNROLL(-1.90)"], "continues from the one before"),
-        (matmul(8, 8, 8), ["SPLIT(2 by 4)", "CARRY(2.0 with 0)", "PARALLEL(-1.90)"], "write the same elements"),
+        (matmul(8, 8, 8), ["SPLIT(2 by 4)", "CARRY(2.0 with 0)", "PARALLEL(-1.90)"], "may write the same elements"),
         (matmul(8, 8, 8), ["SPLIT(2 by 4)", "CARRY(2.0 with 0)", "STAGE(0 by 0)"], "loop writes buffer 0"),
     ],
 )
@@ -226,6 +226,17 @@ def test_iterations_that_write_one_element_have_partial_results_of_their_own(low
     values, out = np.arange(768, dtype=np.int32), np.zeros(8, np.int32)
     svod.Device("CPU").compile(ast, opts=[parse_opt(o) for o in opts])(out, values)
     assert np.array_equal(out, values.reshape(6, 8, 16)[-1 if moving else 0].sum(1))
+
+
+def test_blocks_follow_one_another_however_their_loop_is_cut() -> None:
+    """The first block of an element starts it and the last one finishes it."""
+    carried = ["SPLIT(2 by 2)", "CARRY(2.0 with 0)"]
+    device = svod.Device("CPU")
+    device.compile(matmul(8, 8, 8), opts=[parse_opt(o) for o in (*carried, "SWAP(-1.90 with 0)")])
+    for more in (["SPLIT(-1.90 by 2)", "SWAP(-1.90.0 with -1.90.1)"], ["MERGE(0 with -1.90)", "SPLIT(0.0 by 8)", "SWAP(0.0.0 with 0.0.1)"]):
+        device.compile(matmul(8, 8, 8), opts=[parse_opt(o) for o in (*carried, *more[:-1])])
+        with pytest.raises(ScheduleError, match="the iterations of the axis depend on one another"):
+            device.compile(matmul(8, 8, 8), opts=[parse_opt(o) for o in (*carried, *more)])
 
 
 @pytest.mark.parametrize(

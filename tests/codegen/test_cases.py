@@ -20,12 +20,24 @@ from svod.testing.case import Case
 from svod.testing.kernels import CASES
 from svod.testing.random_effects import effect_case
 from svod.testing.random_kernels import random_case
+from svod.testing.random_products import random_product
 from svod.testing.random_schedules import scheduled, with_opts
 
 BLOCK = 100
 RANDOM_KERNELS = 1600
 RANDOM_SCHEDULES = 400
 RANDOM_EFFECTS = 120
+RANDOM_PRODUCTS = 150
+
+
+@pytest.fixture(autouse=True)
+def _the_first_schedule_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the default strategy chooses is never refused: here the pipeline does not fall back on something plainer."""
+
+    def refused(sink: svod.UOp, chosen: svod.UOp, context: Context) -> None:
+        assert sink.arg.opts is not None, f"the default schedule was refused: {' '.join(map(str, chosen.arg.opts))}"
+
+    monkeypatch.setattr("svod.codegen.pipeline.plainer", refused)
 
 
 @pytest.mark.devices("CPU")
@@ -83,6 +95,37 @@ def test_random_kernels(device: svod.Device, block: int, monkeypatch: pytest.Mon
 def test_random_kernels_interpreted(device: svod.Device) -> None:
     for seed in range(60):
         check_random(device, seed)
+
+
+def check_product(device: svod.Device, seed: int) -> None:
+    """One random product, bit for bit; the message is a reproducer."""
+    case = random_product(seed)
+    buffers = case.fresh()
+    device.compile(case.ast).execute(buffers, case.vals)
+    again = f"from svod.testing.random_products import random_product; random_product({seed})"
+    assert np.array_equal(buffers[0], case.expected[0]), f"reproduce with: {again}"
+
+
+@pytest.mark.devices("CPU")
+@pytest.mark.parametrize("block", range(3))
+def test_random_products(device: svod.Device, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if block == 1:
+        monkeypatch.setattr("svod.codegen.strategy.TUNING", replace(TUNING, parallel_work=0))
+    for seed in range(block, RANDOM_PRODUCTS, 3):
+        check_product(device, seed)
+
+
+@pytest.mark.devices("INTERP")
+def test_random_products_interpreted(device: svod.Device) -> None:
+    for seed in range(20):
+        check_product(device, seed)
+
+
+@pytest.mark.hypothesis
+@pytest.mark.devices("CPU")
+@given(seed=strategies.integers(RANDOM_PRODUCTS, 1 << 40))
+def test_new_random_products(device: svod.Device, seed: int) -> None:
+    check_product(device, seed)
 
 
 class LastCoreFirst(Interpreter):

@@ -7,7 +7,9 @@ import pytest
 
 from svod import Config, UOp
 from svod.codegen.pipeline import PIPELINE, Context, Stage, lower
-from svod.errors import ConfigError, GraphError
+from svod.codegen.schedule import OptKind, parse_opt
+from svod.errors import ConfigError, GraphError, ScheduleError
+from svod.ir.args import KernelInfo
 from svod.ir.ops import Op
 from svod.ir.spec import LINEAR, verify
 from svod.ir.text import parse, to_text
@@ -52,6 +54,60 @@ def test_stop_after_ends_with_the_stage(context: Context, name: str) -> None:
     assert heard == NAMES[:NAMES.index(name) + 1]
     assert given[-1] is out
     assert (out.op is Op.LINEAR) is (name == "linearize")
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, kinds: set[OptKind]) -> None:
+    """Puts a stage into the pipeline that takes no Opt of `kinds`."""
+
+    def refuse(sink: UOp, context: Context) -> UOp:
+        if bad := [o for o in sink.arg.opts if o.kind in kinds]:
+            raise ScheduleError(f"{bad[0]} is not to my taste")
+        return sink
+
+    at = NAMES.index("apply-schedule")
+    picky = (*PIPELINE[:at], Stage("refuse", "a stage for this test", refuse), *PIPELINE[at:])
+    monkeypatch.setattr("svod.codegen.pipeline.PIPELINE", picky)
+
+
+def transposed() -> UOp:
+    i, j = axes(512, 512)
+    return UOp.sink(p(0, "out")[i * 512 + j].store(p(1, "a")[j * 512 + i].load()), name="transposed")
+
+
+def stages_of(sink: UOp, cpu: Target) -> tuple[list[Stage], list[list[str]]]:
+    """The stages that a listener hears of, and the schedules that were chosen."""
+    heard: list[Stage] = []
+    schedules: list[list[str]] = []
+
+    def listen(stage: Stage, result: UOp, seconds: float) -> None:
+        heard.append(stage)
+        if stage.name.startswith("choose-"):
+            schedules.append([o.kind.name for o in result.arg.opts])
+
+    assert lower(sink, Context(cpu, Config(threads=2)), listen=listen).op is Op.LINEAR
+    return heard, schedules
+
+
+def test_a_refused_default_schedule_gives_way_to_plainer_ones(cpu4: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing(monkeypatch, {OptKind.UNROLL, OptKind.PARALLEL})
+    heard, schedules = stages_of(transposed(), cpu4)
+    again = [s for s in heard if s.name == "choose-plainer"]
+    assert len(schedules) == len(again) + 1 > 1
+    assert "is not to my taste" in again[0].why
+    assert {"UNROLL", "PARALLEL"} & set(schedules[0])
+    assert not {"UNROLL", "PARALLEL"} & set(schedules[-1])
+
+
+def test_the_plainest_schedule_is_none(cpu4: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing(monkeypatch, set(OptKind))
+    assert stages_of(transposed(), cpu4)[1][-1] == []
+
+
+def test_opts_of_the_user_are_never_replaced(cpu4: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing(monkeypatch, {OptKind.VECTOR})
+    ast = add().replace(arg=KernelInfo("add", (parse_opt("SPLIT(0 by 8)"), parse_opt("VECTOR(0.1)"))))
+    with pytest.raises(ScheduleError, match="not to my taste"):
+        lower(ast, Context(cpu4, Config(threads=2)))
 
 
 def test_an_unknown_stage_is_refused(context: Context) -> None:

@@ -9,8 +9,9 @@ import pytest
 import svod
 from svod import UOp, dtypes
 from svod.codegen.reach import NS_PER_OP, aliases, check_inside, elements, work
+from svod.codegen.schedule import parse_opt
 from svod.device.evaluation import compile_exprs
-from svod.errors import ArgumentError, GraphError
+from svod.errors import ArgumentError, GraphError, ScheduleError
 from svod.ir.ops import Op
 from svod.testing.kernels import CASES, axes, p
 
@@ -172,3 +173,90 @@ def test_what_is_certainly_outside_is_refused_when_it_is_compiled(device: svod.D
 ])
 def test_what_may_be_inside_passes(make: Callable[[], UOp]) -> None:
     check_inside(make())
+
+
+WIDE = (1 << 62) + (1 << 40)
+STRIDES = {"s": UOp.variable("s", 0, 1 << 40), "t": UOp.variable("t", 0, 1 << 40)}
+
+
+@pytest.mark.devices("CPU", "INTERP")
+@pytest.mark.parametrize("writes", [False, True])
+def test_an_index_that_overflows_64_bits_is_refused(device: svod.Device, writes: bool) -> None:
+    """The stride 2**62 + 2**40, five times: 2**42 elements to the compiled code, if nothing looked."""
+    (i,) = axes(N)
+    out, a = p(0, "out"), p(1, "a")
+    program = device.compile(UOp.sink(out[i * WIDE].store(a[i].load()) if writes else out[i].store(a[i * WIDE].load()), name="far"))
+    x, y = np.zeros(100, np.float32), np.arange(100, dtype=np.float32)
+    with pytest.raises(ArgumentError, match=f"size needed of buffer '{'out' if writes else 'a'}' of kernel 'far' overflows 64 bits: MUL"):
+        program.execute([x, y], [5])
+    assert not x.any()
+    program.execute([x, y + 1], [1])
+    assert x[0] == 1
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_product_of_variables_that_overflows_64_bits_is_refused(device: svod.Device) -> None:
+    (i,) = axes(N)
+    program = device.compile(UOp.sink(p(0, "out")[i].store(p(1, "a")[i * (STRIDES["s"] * STRIDES["t"])].load()), name="strided"))
+    x, y = np.zeros(100, np.float32), np.arange(100, dtype=np.float32)
+    for s, t, n in (((1 << 31) + 1, 1 << 31, 5), (1 << 40, 1 << 40, 2), (1 << 32, 1 << 31, 3)):
+        with pytest.raises(ArgumentError, match="overflows 64 bits"):
+            program.execute([x, y], {"n": n, "s": s, "t": t})
+    with pytest.raises(ArgumentError, match=f"needs at least {(1 << 41) + 1} elements"):
+        program.execute([x, y], {"n": 3, "s": 1 << 20, "t": 1 << 20})
+    program.execute([x, y], {"n": 3, "s": 4, "t": 10})
+    assert x[:3].tolist() == [0, 40, 80]
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_size_that_overflows_in_the_arm_not_taken_is_no_reason_to_refuse(device: svod.Device) -> None:
+    (i,) = axes(N)
+    at = (STRIDES["s"] < 100).where(STRIDES["s"], (STRIDES["s"] * STRIDES["t"]).minimum(7))
+    program = device.compile(UOp.sink(p(0, "out")[i].store(p(1, "a")[at].load()), name="arms"))
+    x, y = np.zeros(4, np.float32), np.arange(100, dtype=np.float32)
+    program.execute([x, y], {"n": 4, "s": 9, "t": 1 << 40})
+    assert x.tolist() == [9.0] * 4
+    with pytest.raises(ArgumentError, match="overflows 64 bits"):
+        program.execute([x, y], {"n": 4, "s": 1 << 40, "t": 1 << 40})
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_the_number_of_the_core_reaches_all_its_values(device: svod.Device) -> None:
+    core, (i,) = UOp.variable("core_id", 0, 2), axes(4)
+    program = device.compile(UOp.sink(p(0, "out")[core * 4 + i].store(core.cast(dtypes.f32) + 1), name="cores"))
+    with pytest.raises(ArgumentError, match="needs at least 12 elements"):
+        program.execute([np.zeros(11, np.float32)])
+    out = np.zeros(12, np.float32)
+    program.execute([out])
+    assert out.tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_what_does_not_go_by_core_is_done_once(device: svod.Device) -> None:
+    core = UOp.variable("core_id", 0, 1)
+    out = np.full(2, 9, np.float32)
+    device.compile(UOp.sink(p(0, "out")[0].store(core.cast(dtypes.f32)), name="first")).execute([out])
+    assert out.tolist() == [0.0, 9.0]
+
+
+@pytest.mark.devices("CPU")
+def test_a_kernel_that_says_what_each_core_does_is_not_spread_again(device: svod.Device) -> None:
+    core, (i,) = UOp.variable("core_id", 0, 1), axes(1 << 20)
+    ast = UOp.sink(p(0, "out")[i].store(core.cast(dtypes.f32) + 1), name="spread")
+    with svod.override(config=svod.Config(threads=3)):
+        program = device.compile(ast)
+        with pytest.raises(ScheduleError, match="the kernel says what each core does, by core_id"):
+            device.compile(ast, opts=[parse_opt("PARALLEL(0 by 8)")])
+    out = np.zeros(1 << 20, np.float32)
+    program.execute([out])
+    assert (out == 1).all()
+
+
+def test_a_bound_from_memory_is_not_known_before_the_launch() -> None:
+    i = UOp.range(10, 0)
+    t = UOp.range(UOp.param(2, dtypes.i32, name="length")[i].load().cast(dtypes.index), 1)
+    ast = UOp.sink(UOp.param(0, dtypes.f32)[i].store(UOp.param(1, dtypes.f32)[i * 9 + t].load().sum(t)))
+    known = elements(ast)
+    assert (known[0].arg.value, known[2].arg.value) == (10, 10)
+    assert 1 not in known
+    assert work(ast).op is Op.CONST

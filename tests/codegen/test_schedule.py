@@ -117,9 +117,9 @@ def test_amounts_are_checked(kind: OptKind, amount: int) -> None:
     [
         ([Opt(OptKind.SPLIT, (7,), 4)], r"has no axis 7"),
         ([Opt(OptKind.SPLIT, (0,), 7)], r"7 does not divide"),
-        ([Opt(OptKind.VECTOR, (0,)), Opt(OptKind.VECTOR, (1,))], r"two VECTOR axes"),
-        ([Opt(OptKind.GROUP, (2,))], r"reduced over the whole kernel"),
-        ([Opt(OptKind.STAGE, (1,), 9)], r"buffer 9 has 0 loads"),
+        ([Opt(OptKind.VECTOR, (0,)), Opt(OptKind.VECTOR, (1,))], r"VECTOR\(1\): the nest has lanes along axis 0 already"),
+        ([Opt(OptKind.GROUP, (2,))], r"reduced over the whole kernel\n  at: axis 2\n"),
+        ([Opt(OptKind.STAGE, (1,), 9)], r"0 loads of buffer 9 move along axis 1, STAGE takes exactly one"),
         ([Opt(OptKind.MMA, (0,))], r"no target has matrix instructions"),
         ([Opt(OptKind.MERGE, (0,), other=(2,))], r"not closed together"),
         ([Opt(OptKind.PARALLEL, (2,))], r"is reduced"),
@@ -276,7 +276,7 @@ def test_iterations_that_continue_from_one_another_are_not_copied_after_a_merge(
     kernel = UOp.sink(o[i].store(o[i].load() * 3 + a[i * 2 + j].load()).end(i, j), name="horner")
     with pytest.raises(ScheduleError, match="continues from the one before"):
         svod.Device("CPU").compile(kernel, opts=["MERGE(0 with 1)", "SPLIT(0.0 by 4)", "UNROLL(0.0.1)"])
-    with pytest.raises(ScheduleError, match="write the same elements"):
+    with pytest.raises(ScheduleError, match="may write the same elements"):
         svod.Device("CPU").compile(kernel, opts=["MERGE(0 with 1)", "PARALLEL(0.0)"])
 
 

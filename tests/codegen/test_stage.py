@@ -184,6 +184,12 @@ def test_rows_that_are_not_evenly_apart_have_no_guard(lower_to: Lower) -> None:
         lower_to(ast, "apply-schedule", ["STAGE(0 by 1 if 64)"])
 
 
+def test_a_loop_that_fills_a_panel_stays_inside_those_it_is_filled_in(lower_to: Lower) -> None:
+    lower_to(matmul(), "apply-schedule", ["SPLIT(1 by 8)", "STAGE(1.0 by 2)", "SWAP(1.0.50.0 with 1.0.50.1)"])
+    with pytest.raises(ScheduleError, match="awaited inside the other"):
+        lower_to(matmul(), "apply-schedule", ["SPLIT(1 by 8)", "STAGE(1.0 by 2)", "SWAP(1.0 with 1.0.50.0)"])
+
+
 def test_versions_of_effects_that_wait_for_one_another_are_refused(lower_to: Lower) -> None:
     (i,) = axes(K)
     n = UOp.variable("n", 1, 1 << 20)
@@ -223,7 +229,7 @@ def test_what_a_reduction_interleaves_is_unrolled_in_the_copy(lower_to: Lower) -
 def test_a_buffer_that_does_not_move_with_the_axis_is_not_staged() -> None:
     i = UOp.range(4, 0)
     ast = UOp.sink(p(0, "out")[i].store(p(1, "a")[3].load()))
-    with pytest.raises(ScheduleError, match="buffer 1 has 0 loads inside the axis"):
+    with pytest.raises(ScheduleError, match="0 loads of buffer 1 move along axis"):
         stage_operand(ast, i, Opt(OptKind.STAGE, (0,), 1), core_id(1))
 
 

@@ -9,6 +9,8 @@ import pytest
 from svod import Config, DType, Opt, OptKind, UOp, dtypes
 from svod.codegen.pipeline import Context, lower
 from svod.codegen.strategy import default_opts
+from svod.ir.bounds import constant
+from svod.ir.ops import Op
 from svod.target import REFERENCE, Target
 from svod.testing.kernels import CASES, axes, p
 
@@ -133,3 +135,54 @@ def test_large_kernels_go_to_the_cores_there_are(cpu4: Target, cores: int, sprea
     for ast in (KERNELS["add of 2**20"], KERNELS["sum of 2**20"], KERNELS["gemv 1024x1024"]):
         opts = chosen(lower(ast, Context(replace(cpu4, cores=cores), Config(threads=cores)), stop_after="choose-schedule"))
         assert any(o.kind in (OptKind.PARALLEL, OptKind.GROUP) for o in opts) is spread
+
+
+def narrow(slot: int, at: UOp) -> UOp:
+    return p(slot, f"x{slot}", dtypes.f16)[at].load().cast(dtypes.f32)
+
+
+def crowded() -> dict[str, UOp]:
+    """Kernels of which tiles, accumulators and narrow elements together once made hundreds of kilobytes of code."""
+    h, w = UOp.variable("h", 1, 4096), UOp.variable("w", 1, 4096)
+    i, j, k = axes(h, w, 17)
+    x, flat = narrow(1, i * w + j), (i * w + j) * 17 + k
+    product = narrow(1, flat) * narrow(2, flat) * narrow(3, (j * 17 + k) * h + i)
+    normed = product / (product.abs().sum(j) + 1.0)
+    bytes_ = p(0, "out", dtypes.u8)[j * h + i].store(p(1, "a", dtypes.u8)[i * w + j].load())
+    return {
+        "transpose of bytes": UOp.sink(bytes_, name="bytes"),
+        "column maximum": UOp.sink(p(0, "out")[j * h + i].store(x - x.max(i)), name="maximum"),
+        "product": UOp.sink(p(0, "out")[(k * h + i) * w + j].store(product), name="product"),
+        "product, normed": UOp.sink(p(0, "out")[(k * h + i) * w + j].store(normed), name="normed"),
+    }
+
+
+@pytest.mark.parametrize("name", crowded())
+def test_no_schedule_makes_more_code_than_llvm_takes_in_a_second(lower_to: Lower, name: str) -> None:
+    linear = lower_to(crowded()[name])
+    wide = [u for u in linear.src if u.op is Op.LOAD and u.dtype.lanes > 1 and u.dtype.itemsize // u.dtype.lanes < 4]
+    apart = [u for u in wide if u.src[0].src[1].op is not Op.RAMP or constant(u.src[0].src[1].src[1]) != 1]
+    assert len(linear.src) + sum(u.dtype.lanes for u in apart) < 5000
+
+
+def test_accumulators_give_way_before_blocks_do(lower_to: Lower) -> None:
+    opts = chosen(lower_to(crowded()["column maximum"], "choose-schedule"))
+    assert OptKind.INTERLEAVE not in {o.kind for o in opts}
+    assert [o.amount for o in opts if o.axis == (1,)] == [16]
+
+
+def test_a_loop_that_memory_bounds_is_left_as_it_is(lower_to: Lower) -> None:
+    (i,) = axes(1 << 16)
+    t = UOp.range(p(2, "length", dtypes.i32)[i].load().cast(dtypes.index), 1)
+    opts = chosen(lower_to(UOp.sink(p(0, "out")[i].store(p(1, "a")[i * 9 + t].load().sum(t)), name="ragged"), "choose-schedule"))
+    assert [str(o) for o in opts] == ["PARALLEL(0 by 1)"]
+
+
+@pytest.mark.parametrize("outer", [0, 1])
+def test_a_reduction_in_two_nests_gets_lanes_along_one_axis(lower_to: Lower, outer: int) -> None:
+    """`p - p.max(j)`: the reduction over k is in both nests, and lanes along it in one would meet lanes along j in the other."""
+    m, n, depth = (UOp.variable(name, 1, 128) for name in ("m", "n", "depth"))
+    k, i, j = axes(depth, m, n)
+    product = (p(1, "a")[i * depth + k].load() * p(2, "b")[k * n + j].load()).sum(k)
+    place = j * m + i if outer else i * n + j
+    assert lower_to(UOp.sink(p(0, "out")[place].store(product - product.max(j)), name="centred")).op is Op.LINEAR

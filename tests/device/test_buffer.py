@@ -4,6 +4,7 @@ from __future__ import annotations
 import array
 import ctypes
 import gc
+import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -111,6 +112,11 @@ def test_memory_is_taken_on_first_use_and_is_aligned(host: Place, pool: LRUAlloc
     assert b.allocated
     assert b.address == b.numpy().ctypes.data == b.block.address
     assert pool.stats().live_bytes == 400
+
+
+def test_a_buffer_says_what_to_send_instead_of_a_pickle(host: Place) -> None:
+    with pytest.raises(errors.BufferError, match="cannot be pickled(.|\n)*numpy"):
+        pickle.dumps(Buffer(host, 4, dtypes.f32))
 
 
 def test_repr_says_what_it_is(host: Place) -> None:

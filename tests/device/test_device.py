@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -19,11 +20,33 @@ from svod import Config, Opt, OptKind, Program, UOp
 from svod.config import CacheSettings
 from svod.device.cpu.probe import ARCHITECTURES
 from svod.device.device import Device, disk_cache
-from svod.errors import ConfigError, DeviceUnavailable, GraphError, ScheduleError
+from svod.device.entry import split_key
+from svod.errors import ConfigError, DeviceError, DeviceUnavailable, GraphError, ScheduleError
 from svod.ir.ops import Op
 from svod.testing.kernels import CASES, axes, p
 
 ROOT = str(Path(svod.__file__).parents[1])
+
+
+def test_the_variable_that_named_a_device_is_named_in_the_error(device: Device) -> None:
+    with svod.override(device="XPU"), pytest.raises(DeviceUnavailable, match="called XPU\n  at: the environment variable DEVICE\n  hint: "):
+        Device()
+    with pytest.raises(DeviceUnavailable) as caught:
+        Device("XPU")
+    assert "DEVICE" not in caught.value.at
+
+
+def test_devices_and_programs_say_what_to_send_instead_of_a_pickle(device: Device) -> None:
+    with pytest.raises(DeviceError, match=rf"device {device.name} cannot be pickled\n  hint: send its name"):
+        pickle.dumps(device)
+    with pytest.raises(DeviceError, match="program scaled cannot be pickled(.|\n)*send the graph"):
+        pickle.dumps(device.compile(scaled(2.0)))
+
+
+def test_the_key_of_a_program_begins_its_kernel_with_the_name() -> None:
+    key = split_key(Device("CPU").cache_key(scaled(2.0), name="twice"))
+    assert key["kernel"].startswith("twice ")
+    assert Device("CPU").cache_key(scaled(2.0), opts=[]) != Device("CPU").cache_key(scaled(2.0))
 
 
 def scaled(factor: float, n: int = 64) -> UOp:

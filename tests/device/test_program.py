@@ -1,6 +1,7 @@
 """Programs: the road to one in three steps, the two ways into it, and everything that can be passed."""
 from __future__ import annotations
 
+import math
 from typing import Any, NoReturn
 
 import numpy as np
@@ -251,3 +252,46 @@ def test_a_type_error_of_the_callers_own_iterator_is_not_hidden(device: Device) 
             raise TypeError("mine")
     with pytest.raises(TypeError, match="mine"):
         device.compile(add()).execute(Strange(arrays(3)), [3])
+
+
+@pytest.mark.devices("CPU", "INTERP")
+@pytest.mark.parametrize("dtype", [d for d in dtypes.ALL if d.is_float], ids=repr)
+def test_a_float_argument_is_rounded_or_refused_never_made_infinite(device: Device, dtype: DType) -> None:
+    """The same on every device, for every float type: a finite number stays finite, an infinity needs a type that has one."""
+    program = device.compile(UOp.sink(p(0, "out", dtypes.f64)[0].store(UOp.scalar("x", dtype).cast(dtypes.f64)), name="keep"))
+    out = np.zeros(1)
+    beyond: list[float] = [] if dtype is dtypes.f64 else [1e300, -1e300]
+    for value in (*beyond, 10**400, *(() if dtype.fmt is not None and dtype.fmt.infinities else (math.inf, -math.inf))):
+        with pytest.raises(LaunchError, match=f"variable 'x' of kernel 'keep' is .*, more than {dtype!r} holds"):
+            program.execute([out], [value])
+    assert out[0] == 0
+    for value in (0.1, -0.0, 3, 1e-300, *((math.inf, -math.inf) if dtype.fmt is None or dtype.fmt.infinities else ())):
+        program.execute([out], [value])
+        assert out[0] == round_to(value, dtype)
+    program.execute([out], [math.nan])
+    assert math.isnan(out[0])
+
+
+@pytest.mark.devices("CPU", "INTERP")
+@pytest.mark.parametrize("dtype", [dtypes.f32, dtypes.f64], ids=repr)
+def test_nan_is_within_no_bounds(device: Device, dtype: DType) -> None:
+    bounded = UOp.variable("x", 0, 1, dtype)
+    program = device.compile(UOp.sink(p(0, "out", dtype)[0].store(bounded), name="unit"))
+    out = np.full(1, 7, numpy_dtype(dtype))
+    with pytest.raises(LaunchError, match=r"is nan, outside \[0, 1\]"):
+        program.execute([out], [math.nan])
+    assert out[0] == 7
+    program.execute([out], [0.5])
+    assert out[0] == 0.5
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_values_of_thousands_of_digits_are_refused_in_words(device: Device) -> None:
+    program, huge = device.compile(add()), 10**5000
+    buffers = list(arrays(3))
+    for call in (lambda: program.execute(buffers, [huge]), lambda: program.execute(buffers, {"n": -huge}),
+                 lambda: program(*buffers, n=huge),
+                 lambda: program.execute(buffers, [3], global_size=(huge,)), lambda: program.execute(buffers, [3], global_size=[-huge]),
+                 lambda: program.execute(buffers, [[huge]]), lambda: program.execute(buffers, {huge: 3})):
+        with pytest.raises(LaunchError, match=r"an integer of (16610 bits|too many digits)"):
+            call()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from svod.device.registry import BUILT_IN, DeviceInfo, DeviceName, Registry, base_key, parse_name
+from svod.device.registry import BUILT_IN, PLANNED, DeviceInfo, DeviceName, Registry, base_key, parse_name
 from svod.errors import ConfigError, DeviceError, DeviceUnavailable
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,6 +127,22 @@ def test_an_unknown_device(name: str, near: str) -> None:
     with pytest.raises(DeviceUnavailable, match=f"there is no device called {base_key(name)}") as caught:
         Registry().open_device(name)
     assert caught.value.hint.startswith(f"{near}known: CPU, INTERP, NULL")
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_planned_device_is_listed_and_said_to_be_planned(name: str) -> None:
+    registry = Registry()
+    info = next(i for i in registry.list_devices() if i.name == name)
+    assert not info.available
+    assert info.why.startswith("planned, not there yet: ")
+    with pytest.raises(DeviceUnavailable, match=f"{name} is planned, and not there yet\n  hint: use CPU"):
+        registry.open_device(f"{name}:0")
+
+
+def test_a_plug_in_takes_the_place_of_a_planned_device(plug_in: Install) -> None:
+    plug_in("CUDA")
+    assert listed("CUDA") == [DeviceInfo("CUDA", True)]
+    Registry().open_device("CUDA")
 
 
 def test_text_that_is_no_name_opens_nothing() -> None:

@@ -44,7 +44,8 @@ SINK = kernel()
 LINEAR = UOp(Op.LINEAR, SINK.src)
 META = describe(LINEAR)
 WORK = N * 3 + (N + 7) // 8
-SPEC = ProgramSpec("scale", "source text", "CPU", SINK, META, LaunchNeeds(2, 128, 64, 6), (N, M * 2), WORK, ((0, frozenset((2,))),))
+SPEC = ProgramSpec("scale", "source text", "CPU", SINK, META, LaunchNeeds(2, 128, 64, 6), (N, M * 2), WORK, ((0, frozenset((2,))),),
+                   (N, M * 4, N, M, N, N))
 COMPILED = CompiledSpec.from_source(SPEC)
 
 
@@ -315,7 +316,8 @@ def test_what_was_kept_comes_back(name: str, machine_code: bytes) -> None:
     assert spec.ast is not None
     assert back == replace(spec, ast=None, ast_digest=digest(spec.ast))
     assert replace(back, ast=spec.ast, ast_digest="") == spec
-    for ours, theirs in zip((*spec.vars, *spec.global_size, *spec.reach), (*back.vars, *back.global_size, *back.reach), strict=True):
+    kept = [(*s.vars, *s.global_size, *s.reach, *s.ids) for s in (spec, back)]
+    for ours, theirs in zip(*kept, strict=True):
         assert ours is theirs
     assert [repr(p) for p in back.meta.params] == [repr(p) for p in spec.meta.params]
 
@@ -328,7 +330,7 @@ def test_what_came_back_can_be_kept_again() -> None:
 def test_every_field_is_kept() -> None:
     """A field that is added to a record is kept too, or this fails."""
     assert {f.name for f in fields(CompiledSpec)} == {
-        "name", "src", "bytes", "ast", "meta", "needs", "reach", "work", "aliases", "ast_digest"}
+        "name", "src", "bytes", "ast", "meta", "needs", "reach", "work", "aliases", "ast_digest", "ids"}
     assert {f.name for f in fields(Metadata)} == {"params", "vars", "globals", "outs", "ins", "global_size", "local_size"}
     assert {f.name for f in fields(Param)} == {"name", "dtype", "slot", "space", "reads", "writes", "size", "min", "max"}
     assert {f.name for f in fields(LaunchNeeds)} == {"phases", "shared_bytes", "private_bytes", "record_words"}
@@ -375,7 +377,7 @@ def test_the_header_is_plain_json() -> None:
     assert (spec.name, code) == ("renamed", b"machine code")
 
 
-@pytest.mark.parametrize(("key", "last"), [("counts", 0), ("counts", 2), ("lengths", 11), ("lengths", 13), ("lengths", -1)])
+@pytest.mark.parametrize(("key", "last"), [("counts", 1), ("counts", 2), ("lengths", 11), ("lengths", 13), ("lengths", -1)])
 def test_parts_add_up(key: str, last: int) -> None:
     with pytest.raises(SpecError, match=r"holds .* elements in place of"):
         from_payload(sealed(lambda h: h[key].__setitem__(-1, last)))

@@ -101,9 +101,12 @@ def test_mistakes_are_found_before_anything_runs() -> None:
 
 
 def test_an_access_out_of_bounds_names_the_work_item() -> None:
-    x, y = np.ones(200, np.float32), np.ones(200, np.float32)
-    with pytest.raises(ArgumentError, match=r"index 200 of buffer 'x'(.|\n)*block \(3, 0, 0\), thread \(8, 0, 0\)"):
-        svod.Device("INTERP").compile(saxpy())(x, y, n=201, alpha=1.0, **GRID)
+    k = Threads("lookup", (64, 1, 1))
+    places, y = UOp.param(0, dtypes.i32, name="places"), UOp.param(1, dtypes.i32, name="y")
+    k.store(y, k.load(places, k.item()).cast(dtypes.index), 1)
+    where = np.arange(256, dtype=np.int32)
+    with pytest.raises(ArgumentError, match=r"index 200 of buffer 'y'(.|\n)*block \(3, 0, 0\), thread \(8, 0, 0\)"):
+        svod.Device("INTERP").compile(k.kernel())(where, np.zeros(200, np.int32), **GRID)
 
 
 def test_races_are_looked_for_where_the_configuration_asks() -> None:

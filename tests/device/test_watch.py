@@ -8,9 +8,9 @@ import pytest
 
 import svod
 from svod import Device, UOp, dtypes
-from svod.codegen.pipeline import PIPELINE
+from svod.codegen.pipeline import PIPELINE, Context, Stage
 from svod.config import CacheSettings, Debug
-from svod.errors import ConfigError
+from svod.errors import ConfigError, ScheduleError
 from svod.ir.text import parse, to_text
 
 
@@ -46,6 +46,24 @@ def test_debug_levels(capsys: pytest.CaptureFixture[str], level: int, shown: tup
     text = capsys.readouterr().err
     assert all(s in text for s in shown)
     assert not any(h in text for h in hidden)
+
+
+def test_a_refused_schedule_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the strategy chose what a later stage refuses is an error in svod: nobody waits for it in vain, and it is not silent."""
+
+    def refuse(sink: UOp, context: Context) -> UOp:
+        if sink.arg.opts:
+            raise ScheduleError(f"{sink.arg.opts[0]} is refused for this test")
+        return sink
+
+    at = 1 + [s.name for s in PIPELINE].index("choose-schedule")
+    monkeypatch.setattr("svod.codegen.pipeline.PIPELINE", (*PIPELINE[:at], Stage("refuse", "a stage of this test", refuse), *PIPELINE[at:]))
+    with svod.override(debug=Debug(debug=1), cache=CacheSettings(enabled=False)):
+        Device("CPU").compile(kernel("refused"))
+    text = capsys.readouterr().err
+    assert "the schedule was refused: SPLIT(0" in text
+    assert "is refused for this test" in text
+    assert text.rstrip().endswith("schedule: none")
 
 
 def test_a_bind_stands_for_its_variable() -> None:

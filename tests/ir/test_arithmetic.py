@@ -100,6 +100,7 @@ def test_comparing_with_equals_compares_graphs() -> None:
     (lambda: UOp.variable("m", 1.5, 3), "the bounds of variable 'm' are 1.5 and 3, not whole numbers", "int"),
     (lambda: UOp.variable("m", 1, "9"), "str '9' is not a number", "UOps, numbers"),
     (lambda: UOp.variable("m", 9, 1), r"variable 'm' has an empty range \[9, 1\]", "least value first"),
+    (lambda: UOp.variable("m", 0, 200, dtypes.i8), r"variable 'm' has the bounds \[0, 200\]", "i8 holds -128 to 127"),
     (lambda: i.bind(3), "only a variable can be bound, this is a RANGE", "Variable"),
     (lambda: x.reduce(Op.SUB, i), "a reduction cannot combine by SUB", r"Op\.ADD"),
     (lambda: x.reduce("sum", i), "a reduction cannot combine by 'sum'", r"Op\.ADD"),
@@ -142,3 +143,32 @@ def test_numpy_integers_count_as_slots_axes_and_sizes() -> None:
     assert UOp.range(8, np.uint8(0)) is i
     assert UOp.variable("m", np.int64(1), np.int64(9)) is UOp.variable("m", 1, 9)
     assert UOp.sink(opts=["VECTOR(0)"]).arg.opts == ("VECTOR(0)",)
+
+
+h, e = UOp.param(3, dtypes.f16, name="h")[i].load(), UOp.param(4, dtypes.f8e4m3, name="e")[i].load()
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda: x + 1e300, lambda: -1e300 * x, lambda: x + np.float64(1e300), lambda: x + 10**50, lambda: x * 10**5000, lambda: h + 65520.0,
+    lambda: a[i].store(1e39), lambda: a.index(i, i < 3).load(1e39), lambda: (i < 3).where(1e39, x), lambda: e + 1e6, lambda: e * math.inf,
+    lambda: x.broadcast(4) + 1e300,
+], ids=lambda f: "")
+def test_a_literal_that_a_float_type_does_not_hold_is_refused(wrong: Callable[[], object]) -> None:
+    with pytest.raises(DTypeError, match=r"is more than (f32|f16|f8e4m3) holds(.|\n)*hint: cast the other operand to a wider type"):
+        wrong()
+
+
+def test_the_greatest_literals_infinities_and_nan_are_held() -> None:
+    for u, value in ((x, 3.4028235677973362e38), (x, -math.inf), (h, 65519.0), (h, math.inf), (e, 448.0)):
+        assert (u + value).src[1].arg.value in (value, 3.4028234663852886e38, 65504.0)
+    assert math.isnan((x + math.nan).src[1].arg.value)
+    assert math.isnan((e + math.nan).src[1].arg.value)
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda: UOp.const(10**5000, dtypes.i32), lambda: k + 10**5000, lambda: UOp.param(10**5000, dtypes.f32), lambda: UOp.range(10**5000, 0),
+    lambda: UOp.variable("v", 10**5000, 5), lambda: a[-10**5000],
+], ids=lambda f: "")
+def test_integers_of_thousands_of_digits_are_refused_in_words(wrong: Callable[[], object]) -> None:
+    with pytest.raises((DTypeError, GraphError), match="an integer of 16610 bits"):
+        wrong()

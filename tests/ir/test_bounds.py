@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from svod.dtype import DType, dtypes
 from svod.ir.args import SpecialKind
-from svod.ir.bounds import BIG, Interval, constant, divides, factor, interval, vmax, vmin
+from svod.ir.bounds import BIG, Interval, constant, divides, factor, interval, may_overflow, vmax, vmin
 from svod.ir.interp import evaluate
 from svod.ir.ops import Op
 from svod.ir.text import to_text
@@ -40,7 +40,7 @@ inf = float("inf")
     (UOp(Op.RAMP, (x, UOp.const(-2, dtypes.index)), None, dtypes.index.vec(4)), (-11, 9)),
     (UOp(Op.STACK, (x, y), None, dtypes.index.vec(2)), (-5, 9)), (UOp(Op.STACK, (x, y), None, dtypes.index.vec(2)).extract(1), (-5, 9)),
     (x.max(UOp.range(4, 0)), (-5, 9)), (x.max(r), (-BIG, BIG)), (x.sum(UOp.range(4, 0)), (-BIG, BIG)),
-    (UOp.const((1 << 63) - 1, dtypes.index), ((1 << 63) - 1,) * 2), (x + (1 << 62), ((1 << 62) - 5, BIG)), (UOp.sink(), (0, 0)),
+    (UOp.const((1 << 63) - 1, dtypes.index), ((1 << 63) - 1,) * 2), (x + BIG, (BIG - 5, BIG)), (UOp.sink(), (0, 0)),
 ])
 def test_intervals(u: UOp, expected: Interval) -> None:
     assert interval(u) == expected
@@ -99,3 +99,25 @@ def test_every_value_lies_in_its_interval_and_is_a_multiple_of_its_factor(types:
             divisor = factor(u)
             if u.dtype.scalar is dtypes.index and divisor < BIG:
                 assert not (values % divisor if divisor else values).any(), to_text(u)
+
+
+WIDE = UOp.variable("w", -(1 << 40), 1 << 40)
+COUNT = UOp.variable("c", 0, 1 << 23)
+NARROW = UOp.variable("i", -(1 << 31), (1 << 31) - 1, dtypes.i32)
+
+
+@pytest.mark.parametrize(("u", "expected"), [
+    (WIDE * (1 << 22), False), (WIDE * (1 << 23), True), (WIDE * WIDE, True), (WIDE + ((1 << 63) - 1), True),
+    (COUNT * COUNT + COUNT, False),
+    (COUNT * -((1 << 63) - 1), True), (WIDE.minimum(5) * (1 << 40), True), (WIDE.maximum(5).minimum(9) * (1 << 40), False),
+    ((WIDE * WIDE) % 8 * 4, True), (NARROW.cast(dtypes.index) * NARROW.cast(dtypes.index), False), (NARROW * NARROW, False),
+    (UOp(Op.SHL, (WIDE, UOp.const(23, dtypes.index))), True), (UOp(Op.SHL, (COUNT, UOp.const(23, dtypes.index))), False),
+    ((COUNT < 3).where(WIDE, 2) * (1 << 23), True),
+])
+def test_what_may_overflow_64_bits(u: UOp, expected: bool) -> None:
+    assert bool(may_overflow(u.toposort())) == expected
+
+
+def test_only_the_part_that_may_overflow_is_named() -> None:
+    product = WIDE * WIDE
+    assert may_overflow((COUNT * 4 + product).toposort()) == {product, COUNT * 4 + product}

@@ -180,3 +180,14 @@ def test_eight_threads_launch_the_same_and_different_kernels() -> None:
         t.join()
     assert not wrong
     assert (one.traces, two.traces) == (1, 1)
+
+
+def test_a_thousand_sizes_are_one_compilation() -> None:
+    k = kernel(add.function)
+    buffers = arrays(1000)
+    for n in range(1, 1001):
+        a, b, out = (x[:n] for x in buffers)
+        k[-(-n // 32), 32](a, b, out, n)
+        assert out[n - 1] == a[n - 1] + b[n - 1]
+    assert np.array_equal(buffers[2], buffers[0] + buffers[1])
+    assert (k.traces, len(k.variants())) == (1, 1)

@@ -65,6 +65,8 @@ def test_explain_takes_a_key_or_the_beginning_of_a_digest(store: CacheSettings) 
     assert (missed.state, missed.differences) == ("absent", (("kernel", "a", "q"),))
     with pytest.raises(ConfigError, match="0 entries"):
         cache_cli.explain(store, "00000000")
+    with pytest.raises(ConfigError, match="'zzz' is neither a key nor the digest of an entry"):
+        cache_cli.explain(store, "zzz")
     digest = digest_of(key("a"))
     (cache_cli.path(store) / digest[:2] / f"{digest}.bin").write_bytes(b"damaged")
     assert cache_cli.explain(store, digest).state == "damaged"

@@ -75,7 +75,13 @@ def test_explain_a_hit_a_miss_and_an_unknown_digest(store: DiskCache) -> None:
     assert missed["state"] == "absent"
     assert [name for name, _, _ in missed["differences"]] == ["kernel"]
     assert said("explain", join_key({"svod": "2", "kernel": "add"})).splitlines()[-1].split() == ["svod", "1", "2"]
+    assert ".bin" not in said("explain", join_key({"svod": "2", "kernel": "add"}))
+    assert "neither a key nor" in said("explain", "zzz", code=1)
     assert "0 entries have a digest that begins with 00000000" in said("explain", "00000000", code=1)
+
+
+def test_list_shows_the_kernel_first(store: DiskCache) -> None:
+    assert all(" kernel=" in line and line.index("kernel=") < line.index("svod=") for line in said("list").splitlines()[1:])
 
 
 def test_verify_removes_what_is_damaged_and_says_why(store: DiskCache) -> None:

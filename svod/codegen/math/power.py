@@ -151,7 +151,7 @@ def _exp2(high: UOp, low: UOp, fmt: Format) -> UOp:
 
 
 def pow(x: UOp, y: UOp) -> UOp:  # noqa: A001  (the op is called POW)
-    """x**y with the special cases of C99 (Annex F.10.4.4), which are NumPy's."""
+    """x**y with the special cases of C99 (Annex F.10.4.4)."""
     fmt = format_of(x)
     t = _TABLES[fmt]
     a = x.abs()

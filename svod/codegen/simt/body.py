@@ -12,7 +12,7 @@ from svod.codegen.simt.access import Access
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import FALSE, TRUE, Shape, both, every, some, splat, widen
 from svod.codegen.simt.messages import asserted, printed
-from svod.codegen.simt.shape import JUMPS, jumps_out
+from svod.codegen.simt.shape import JUMPS, exit_arm, jumps_out
 from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import dtypes
 from svod.errors import UnsupportedError
@@ -385,15 +385,6 @@ class Body:
                 self.access.write(cell, TRUE if m is None else m, None)
         self.covered = len(set(self.mask)) == 1
         self.out.leave(_not(some([m for m in self._in_loop(frozenset()) if m is not None])))
-
-
-def exit_arm(s: UOp) -> tuple[UOp, UOp] | None:
-    """For a branch whose one arm does nothing but leave the loop: the condition to leave, and the arm that goes on."""
-    if s.op is Op.BRANCH:
-        for arm, other in ((1, 2), (2, 1)):
-            if [x.op for x in s.src[arm].src] == [Op.BREAK] and not jumps_out(s.src[other]):
-                return (s.src[0] if arm == 1 else _not(s.src[0])), s.src[other]
-    return None
 
 
 def _not(u: UOp) -> UOp:

@@ -22,7 +22,7 @@ def with_counters(body: UOp, facts: Uniformity) -> UOp:
     ids = count(1 + max((u.arg.id for u in body.find(Op.DEFINE_REG, Op.DEFINE_LOCAL)), default=0))
     steps: dict[UOp, list[UOp]] = {}
     for block, k in _stores(body):
-        if (step := _advance(block, k)) is not None:
+        if (step := advance(block, k)) is not None:
             steps.setdefault(_memory(block.src[k]), []).append(step)
     split = {}
     for memory, found in steps.items():
@@ -46,8 +46,8 @@ def _stores(block: UOp) -> Iterator[tuple[UOp, int]]:
                 yield from _stores(x)
 
 
-def _advance(block: UOp, k: int) -> UOp | None:
-    """What statement k, a STORE, adds to its variable: its value is a sum with what was read from it just before, in the same BLOCK."""
+def advance(block: UOp, k: int) -> UOp | None:
+    """What statement k of a BLOCK, a STORE, adds to its variable: its value is a sum with what was read from it just before, there."""
     store = block.src[k]
     memory, value = _memory(store), _plain(store.src[1])
     if value.op is not Op.ADD:
@@ -81,7 +81,7 @@ class _Splitter:
         out: list[UOp] = []
         for k, s in enumerate(block.src):
             if s.op is Op.STORE and (gone := self.split.get(_memory(s))) is not None:
-                out += self.store(s, gone, _advance(block, k))
+                out += self.store(s, gone, advance(block, k))
             elif s.op is Op.LET and s.src[1].op is Op.LOAD and (gone := self.split.get(_memory(s))) is not None:
                 base = self.value(s.src[0])
                 out += [UOp(Op.LET, (base, s.src[1])), *(read := self.read(gone))]

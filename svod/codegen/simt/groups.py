@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from svod.codegen.simt.body import Body, exit_arm
+from svod.codegen.simt.body import Body
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import Shape, ramp, some
-from svod.codegen.simt.shape import has_barrier
+from svod.codegen.simt.shape import exit_arm, has_barrier
 from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.errors import UnsupportedError

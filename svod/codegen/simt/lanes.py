@@ -79,7 +79,7 @@ def splat(u: UOp, width: int) -> UOp:
 
 
 def widen(expr: UOp, leaf: Leaf, width: int, memo: dict[UOp, UOp]) -> UOp:
-    """`expr` with leaves replaced by what `leaf` gives (None: the leaf stays): scalar where all lanes are seen to agree, else `width` lanes."""
+    """`expr` with leaves replaced by what `leaf` gives (None: it stays): scalar where all lanes are seen to agree, else `width` lanes."""
     if (hit := memo.get(expr)) is not None:
         return hit
     for u in expr.toposort(lambda x: x not in memo):

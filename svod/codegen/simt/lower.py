@@ -21,6 +21,7 @@ from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import has_barrier, prepared
 from svod.codegen.simt.uniform import Uniformity
 from svod.codegen.simt.values import with_values
+from svod.codegen.simt.whiles import with_counted_loops
 from svod.config import Config
 from svod.dtype import dtypes
 from svod.ir.args import ThreadsInfo
@@ -50,7 +51,7 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
     """The LINEAR program of a THREADS. UnsupportedError for what the target cannot do, by name."""
     info = threads.arg
     simple = rewrite(rewrite(rewrite(threads, SIMPLIFY), math_rules(target)), SIMPLIFY)
-    body = with_values(prepared(with_rare_branches(simple.src[0])))
+    body = with_values(with_counted_loops(with_values(prepared(with_rare_branches(simple.src[0])))))
     shape = Shape(info.block, _width(body, info, target))
     body = with_values(with_counters(body, Uniformity(body)))
     facts = Uniformity(body)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cache
 
 from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
 
 JUMPS = frozenset((Op.BREAK, Op.CONTINUE, Op.RETURN))
@@ -99,3 +101,12 @@ def jumps_out(s: UOp) -> frozenset[Op]:
 def has_barrier(s: UOp) -> bool:
     """Whether there is a BARRIER in `s`."""
     return _facts(s)[1]
+
+
+def exit_arm(s: UOp) -> tuple[UOp, UOp] | None:
+    """For a branch whose one arm does nothing but leave the loop: the condition to leave, and the arm that goes on."""
+    if s.op is Op.BRANCH:
+        for arm, other in ((1, 2), (2, 1)):
+            if [x.op for x in s.src[arm].src] == [Op.BREAK] and not jumps_out(s.src[other]):
+                return (s.src[0] if arm == 1 else rewrite(~s.src[0], SIMPLIFY)), s.src[other]
+    return None

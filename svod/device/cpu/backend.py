@@ -32,13 +32,14 @@ from svod.device.specs import CompiledSpec, LaunchNeeds, ProgramSpec
 from svod.device.watch import show_source
 from svod.dtype import DType, dtypes
 from svod.dtype.convert import encode
-from svod.errors import CompileError, LaunchError
+from svod.errors import CompileError, LaunchError, shown
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
 from svod.renderers.llvm.messages import RECORD
 from svod.renderers.llvm.module import render_module
+from svod.renderers.llvm.reach import Reach
 from svod.target import Target
 
 SYMBOLS = ("entry", "reach")
@@ -61,11 +62,12 @@ class CPURenderer:
         given = ast.arg.name if ast.arg is not None else ""
         called = name or given or "unnamed"
         rules = rules_for(target)
-        native = [rewrite(rewrite(e, SIMPLIFY), rules) for e in (*low.reach, low.work)]
-        text = render_module(low.linear, low.meta, called, target.vector_bits, native, apart=ast.op is not Op.THREADS)
+        needs, (work,), sizes = [tuple(rewrite(rewrite(e, SIMPLIFY), rules) for e in part) for part in (low.reach, (low.work,), low.ids)]
+        reach = Reach(needs, work, sizes)
+        text = render_module(low.linear, low.meta, called, target.vector_bits, reach, apart=ast.op is not Op.THREADS)
         show_source(called, text.text, "ll")
-        needs = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes, text.record_words)
-        return ProgramSpec(called, text.text, "CPU", ast, low.meta, needs, low.reach, low.work, low.aliases)
+        resources = LaunchNeeds(text.phases, text.shared_bytes, text.private_bytes, text.record_words)
+        return ProgramSpec(called, text.text, "CPU", ast, low.meta, resources, low.reach, low.work, low.aliases, low.ids)
 
     @property
     def decompositor(self) -> dict[str, str]:
@@ -153,7 +155,7 @@ class CPURunner:
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         if dims.global_size != (self.cores, 1, 1) or dims.local_size not in (None, (1, 1, 1)):
             raise LaunchError(
-                f"kernel {self.compiled.name!r} has {self.cores} share(s) of work, a launch of {dims.global_size} would do part of it",
+                f"kernel {self.compiled.name!r} has {self.cores} share(s) of work, a launch of {shown(dims.global_size)} would not do it",
                 hint="leave global_size and local_size out",
             )
         scalars = [_bits(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]

@@ -1,4 +1,4 @@
-# Made by `make native` from launcher.ll; not to be edited. Source f9b336c9d009bc942b6aafc5
+# Made by `make native` from launcher.ll; not to be edited. Source d92e5edeada16d79d02bc479
 	.file	"<string>"
 	.text
 	.p2align	4
@@ -84,6 +84,13 @@ leave:
 	.size	leave, .Lfunc_end1-leave
 	.cfi_endproc
 
+	.section	.rodata.cst8,"aM",@progbits,8
+	.p2align	3, 0x0
+.LCPI2_0:
+	.quad	0x7ff0000000000000
+.LCPI2_1:
+	.quad	0xfff0000000000000
+	.text
 	.globl	svod_launch
 	.p2align	4
 	.type	svod_launch,@function
@@ -110,7 +117,7 @@ svod_launch:
 	movq	160(%rdi), %rdi
 	addq	%rax, %rdi
 	cmpq	%rdx, %rdi
-	jne	.LBB2_61
+	jne	.LBB2_65
 	movq	-48(%rbp), %r8
 	leaq	32(%r8), %rcx
 	movq	%rsp, %rbx
@@ -182,83 +189,86 @@ svod_launch:
 	jmp	.LBB2_12
 .LBB2_11:
 	cmpq	%rdx, %r8
-	jb	.LBB2_61
+	jb	.LBB2_65
 .LBB2_12:
-	leaq	(%rsi,%rax,8), %r8
+	leaq	(%rsi,%rax,8), %r10
 	leaq	(%rbx,%rax,8), %rax
 	movq	%rax, -88(%rbp)
-	movq	-48(%rbp), %rdx
-	movq	120(%rdx), %rax
+	movq	-48(%rbp), %r8
+	movq	120(%r8), %rax
 	movq	%rax, -80(%rbp)
-	movq	160(%rdx), %rsi
-	movq	184(%rdx), %rax
-	leaq	(%rax,%rdx), %r14
-	addq	$48, %r14
+	movq	160(%r8), %r9
+	movq	184(%r8), %rax
+	leaq	(%rax,%r8), %r15
+	addq	$48, %r15
 	xorl	%r13d, %r13d
-	movq	%rsi, -104(%rbp)
-	movq	%r8, -96(%rbp)
+	movq	%r9, -104(%rbp)
+	movq	%r10, -96(%rbp)
 	jmp	.LBB2_13
 	.p2align	4
-.LBB2_38:
+.LBB2_41:
+	cmpq	$1, %r14
+	cmoveq	%rcx, %rax
+.LBB2_42:
 	movq	-88(%rbp), %rcx
 	movq	%rax, (%rcx,%r13,8)
 	incq	%r13
-	addq	$24, %r14
+	addq	$24, %r15
 .LBB2_13:
-	cmpq	%rsi, %r13
+	cmpq	%r9, %r13
 	jae	.LBB2_20
-	movq	(%r8,%r13,8), %rdi
-	movq	-16(%r14), %r12
-	cmpq	$3, %r12
+	movq	(%r10,%r13,8), %rdi
+	movq	-16(%r15), %r14
+	cmpq	$3, %r14
 	je	.LBB2_27
 	movq	8(%rdi), %rax
-	movq	-8(%r14), %r15
-	movq	(%r14), %r9
-	testq	%r12, %r12
+	movq	-8(%r15), %r12
+	movq	(%r15), %rsi
+	testq	%r14, %r14
 	jne	.LBB2_29
 	cmpq	-80(%rbp), %rax
 	jne	.LBB2_20
+	movq	%rsi, %r14
 	leaq	-52(%rbp), %rsi
-	movq	%r9, %r12
 	callq	PyLong_AsLongLongAndOverflow@PLT
-	movq	-96(%rbp), %r8
-	movq	-104(%rbp), %rsi
-	movq	-48(%rbp), %rdx
+	movq	-96(%rbp), %r10
+	movq	-104(%rbp), %r9
+	movq	-48(%rbp), %r8
 	cmpl	$0, -52(%rbp)
 	jne	.LBB2_20
-	cmpq	%r15, %rax
-	jl	.LBB2_20
 	cmpq	%r12, %rax
-	jle	.LBB2_38
+	jl	.LBB2_20
+	cmpq	%r14, %rax
+	jle	.LBB2_42
 	jmp	.LBB2_20
 	.p2align	4
 .LBB2_27:
 	xorl	%eax, %eax
-	cmpq	136(%rdx), %rdi
+	cmpq	136(%r8), %rdi
 	sete	%al
-	je	.LBB2_38
-	cmpq	144(%rdx), %rdi
-	je	.LBB2_38
+	je	.LBB2_42
+	cmpq	144(%r8), %rdi
+	je	.LBB2_42
 	jmp	.LBB2_20
 	.p2align	4
 .LBB2_29:
-	cmpq	128(%rdx), %rax
+	cmpq	128(%r8), %rax
 	je	.LBB2_30
 	cmpq	-80(%rbp), %rax
 	jne	.LBB2_20
+	movq	%rsi, -112(%rbp)
 	leaq	-52(%rbp), %rsi
-	movq	%r9, -112(%rbp)
 	callq	PyLong_AsLongLongAndOverflow@PLT
-	movq	-112(%rbp), %r9
-	movq	-96(%rbp), %r8
-	movq	-104(%rbp), %rsi
-	movq	-48(%rbp), %rdx
+	movq	-112(%rbp), %rsi
+	movq	-96(%rbp), %r10
+	movq	-104(%rbp), %r9
+	movq	-48(%rbp), %r8
 	cmpl	$0, -52(%rbp)
 	jne	.LBB2_20
 	movabsq	$9007199254740992, %rcx
 	addq	%rax, %rcx
-	movabsq	$18014398509481984, %rdi
-	cmpq	%rdi, %rcx
+	movabsq	$18014398509481984, %rdx
+	cmpq	%rdx, %rcx
 	ja	.LBB2_20
 	xorps	%xmm0, %xmm0
 	cvtsi2sd	%rax, %xmm0
@@ -266,27 +276,46 @@ svod_launch:
 .LBB2_30:
 	movsd	16(%rdi), %xmm0
 .LBB2_35:
-	movq	%r15, %xmm1
+	movq	%r12, %xmm1
+	movq	%rsi, %xmm3
+	ucomisd	%xmm0, %xmm0
+	setp	%al
+	movdqa	%xmm3, %xmm2
+	cmpneqsd	.LCPI2_0(%rip), %xmm2
 	ucomisd	%xmm0, %xmm1
+	cmpneqsd	.LCPI2_1(%rip), %xmm1
 	ja	.LBB2_20
-	movq	%r9, %xmm1
-	ucomisd	%xmm1, %xmm0
+	ucomisd	%xmm3, %xmm0
 	ja	.LBB2_20
-	cmpq	$1, %r12
-	xorps	%xmm1, %xmm1
-	cvtsd2ss	%xmm0, %xmm1
-	movq	%xmm0, %rcx
-	movd	%xmm1, %eax
-	cmovneq	%rcx, %rax
-	jmp	.LBB2_38
+	orpd	%xmm2, %xmm1
+	movd	%xmm1, %ecx
+	andb	%al, %cl
+	jne	.LBB2_20
+	movq	%xmm0, %rax
+	cvtsd2ss	%xmm0, %xmm0
+	movd	%xmm0, %ecx
+	movl	%ecx, %esi
+	andl	$2147483647, %esi
+	movq	%rax, %rdx
+	movabsq	$9223372036854775807, %rdi
+	andq	%rdi, %rdx
+	movabsq	$9218868437227405312, %rdi
+	cmpq	%rdi, %rdx
+	setl	%dl
+	cmpl	$2139095040, %esi
+	jne	.LBB2_41
+	testb	%dl, %dl
+	je	.LBB2_41
+	cmpq	$1, %r14
+	jne	.LBB2_41
 .LBB2_20:
-	cmpq	%rsi, %r13
+	cmpq	%r9, %r13
 	movq	-72(%rbp), %r14
 	jae	.LBB2_21
-.LBB2_61:
+.LBB2_65:
 	xorl	%edi, %edi
 	callq	PyBool_FromLong@PLT
-.LBB2_60:
+.LBB2_64:
 	leaq	-40(%rbp), %rsp
 	popq	%rbx
 	popq	%r12
@@ -311,7 +340,7 @@ svod_launch:
 	addq	$24, %rdx
 .LBB2_22:
 	cmpq	%rax, %rcx
-	jae	.LBB2_40
+	jae	.LBB2_44
 	movq	-16(%rdx), %r10
 	movq	-8(%rdx), %rdi
 	movq	(%rbx,%r10,8), %r8
@@ -327,14 +356,14 @@ svod_launch:
 	andb	%r9b, %sil
 	jne	.LBB2_26
 	cmpq	%rax, %rcx
-	jb	.LBB2_61
-.LBB2_40:
+	jb	.LBB2_65
+.LBB2_44:
 	movq	%rsp, %r13
 	movq	-48(%rbp), %rdx
 	movq	32(%rdx), %r15
 	movq	40(%rdx), %rax
 	testq	%rax, %rax
-	je	.LBB2_41
+	je	.LBB2_45
 	movq	152(%rdx), %r14
 	movq	%rsp, %r12
 	leaq	23(,%r14,8), %rcx
@@ -347,26 +376,26 @@ svod_launch:
 	movq	(%r12,%r14,8), %rax
 	xorl	%ecx, %ecx
 	.p2align	4
-.LBB2_43:
+.LBB2_47:
 	cmpq	%r14, %rcx
-	jae	.LBB2_44
+	jae	.LBB2_48
 	movq	-64(%rbp), %rdx
 	movq	(%rdx,%rcx,8), %rdx
 	cmpq	(%r12,%rcx,8), %rdx
 	leaq	1(%rcx), %rcx
-	jge	.LBB2_43
+	jge	.LBB2_47
 	xorl	%edi, %edi
 	callq	PyBool_FromLong@PLT
 	movq	%r13, %rsp
-	jmp	.LBB2_60
-.LBB2_41:
+	jmp	.LBB2_64
+.LBB2_45:
 	movq	%r13, -72(%rbp)
 	movq	88(%rdx), %rax
-	jmp	.LBB2_45
-.LBB2_44:
+	jmp	.LBB2_49
+.LBB2_48:
 	movq	%r13, -72(%rbp)
 	movq	-48(%rbp), %rdx
-.LBB2_45:
+.LBB2_49:
 	movq	48(%rdx), %rdi
 	movq	56(%rdx), %r13
 	movq	64(%rdx), %rcx
@@ -376,12 +405,12 @@ svod_launch:
 	movq	96(%rdx), %rcx
 	movq	208(%rdx), %r14
 	cmpq	%rcx, %rax
-	jge	.LBB2_54
+	jge	.LBB2_58
 	cmpq	104(%rdx), %rax
-	jge	.LBB2_54
+	jge	.LBB2_58
 	movq	%r9, %rax
 	orq	%r12, %rax
-	je	.LBB2_48
+	je	.LBB2_52
 	subq	$8, %rsp
 	movq	%r15, %rsi
 	movq	%rbx, %rdx
@@ -391,14 +420,14 @@ svod_launch:
 	callq	*%r14
 	addq	$16, %rsp
 	movl	%eax, %ebx
-	jmp	.LBB2_57
-.LBB2_54:
+	jmp	.LBB2_61
+.LBB2_58:
 	movq	%rdi, -88(%rbp)
 	movq	%r9, -48(%rbp)
 	cmpq	%rcx, %rax
-	jl	.LBB2_56
+	jl	.LBB2_60
 	movq	200(%rdx), %r14
-.LBB2_56:
+.LBB2_60:
 	callq	PyEval_SaveThread@PLT
 	movq	%rax, -80(%rbp)
 	subq	$8, %rsp
@@ -414,14 +443,14 @@ svod_launch:
 	movl	%eax, %ebx
 	movq	-80(%rbp), %rdi
 	callq	PyEval_RestoreThread@PLT
-	jmp	.LBB2_57
-.LBB2_48:
+	jmp	.LBB2_61
+.LBB2_52:
 	xorl	%r14d, %r14d
 	.p2align	4
-.LBB2_49:
+.LBB2_53:
 	xorl	%r12d, %r12d
 	.p2align	4
-.LBB2_50:
+.LBB2_54:
 	movq	%rbx, %rdi
 	movq	%r12, %rsi
 	movq	%r14, %rdx
@@ -430,22 +459,29 @@ svod_launch:
 	callq	*%r15
 	incq	%r12
 	cmpq	%r13, %r12
-	jb	.LBB2_50
+	jb	.LBB2_54
 	incq	%r14
 	cmpq	-64(%rbp), %r14
-	jb	.LBB2_49
+	jb	.LBB2_53
 	xorl	%ebx, %ebx
-.LBB2_57:
+.LBB2_61:
 	xorl	%edi, %edi
 	testl	%ebx, %ebx
 	sete	%dil
 	callq	PyBool_FromLong@PLT
 	movq	-72(%rbp), %rsp
-	jmp	.LBB2_60
+	jmp	.LBB2_64
 .Lfunc_end2:
 	.size	svod_launch, .Lfunc_end2-svod_launch
 	.cfi_endproc
 
+	.section	.rodata.cst8,"aM",@progbits,8
+	.p2align	3, 0x0
+.LCPI3_0:
+	.quad	0x7ff0000000000000
+.LCPI3_1:
+	.quad	0xfff0000000000000
+	.text
 	.globl	svod_launch_raw
 	.p2align	4
 	.type	svod_launch_raw,@function
@@ -467,10 +503,10 @@ svod_launch_raw:
 	.cfi_offset %r13, -40
 	.cfi_offset %r14, -32
 	.cfi_offset %r15, -24
-	movq	152(%rdi), %r13
+	movq	152(%rdi), %r14
 	movq	%rdi, -48(%rbp)
 	movq	160(%rdi), %rax
-	addq	%r13, %rax
+	addq	%r14, %rax
 	cmpq	%rdx, %rax
 	jne	.LBB3_5
 	movq	%rsi, %r15
@@ -484,14 +520,14 @@ svod_launch_raw:
 	addq	$-16, %r12
 	movq	%r12, %rsp
 	movq	-48(%rbp), %rax
-	movq	120(%rax), %r14
+	movq	120(%rax), %r13
 	xorl	%ebx, %ebx
 	.p2align	4
 .LBB3_2:
-	cmpq	%r13, %rbx
+	cmpq	%r14, %rbx
 	jae	.LBB3_6
 	movq	(%r15,%rbx,8), %rdi
-	cmpq	%r14, 8(%rdi)
+	cmpq	%r13, 8(%rdi)
 	jne	.LBB3_5
 	movq	%r12, %rsi
 	callq	PyLong_AsLongLongAndOverflow@PLT
@@ -502,61 +538,64 @@ svod_launch_raw:
 	je	.LBB3_2
 	jmp	.LBB3_5
 .LBB3_6:
-	leaq	(%r15,%r13,8), %rsi
+	leaq	(%r15,%r14,8), %r9
 	movq	-72(%rbp), %rax
-	leaq	(%rax,%r13,8), %rax
+	leaq	(%rax,%r14,8), %rax
 	movq	%rax, -64(%rbp)
 	movq	-48(%rbp), %rbx
 	movq	120(%rbx), %rax
 	movq	%rax, -88(%rbp)
-	movq	160(%rbx), %rdx
+	movq	160(%rbx), %r8
 	movq	184(%rbx), %rax
 	leaq	(%rax,%rbx), %r13
 	addq	$48, %r13
 	xorl	%r15d, %r15d
-	movq	%rdx, -80(%rbp)
-	movq	%rsi, -96(%rbp)
+	movq	%r8, -80(%rbp)
+	movq	%r9, -96(%rbp)
 	jmp	.LBB3_7
 	.p2align	4
-.LBB3_28:
+.LBB3_31:
+	cmpq	$1, %r12
+	cmoveq	%rcx, %rax
+.LBB3_32:
 	movq	-64(%rbp), %rcx
 	movq	%rax, (%rcx,%r15,8)
 	incq	%r15
 	addq	$24, %r13
 .LBB3_7:
-	cmpq	%rdx, %r15
+	cmpq	%r8, %r15
 	jae	.LBB3_14
-	movq	(%rsi,%r15,8), %rdi
-	movq	-16(%r13), %r14
-	cmpq	$3, %r14
+	movq	(%r9,%r15,8), %rdi
+	movq	-16(%r13), %r12
+	cmpq	$3, %r12
 	je	.LBB3_17
 	movq	8(%rdi), %rax
-	movq	-8(%r13), %r12
-	movq	(%r13), %r8
-	testq	%r14, %r14
+	movq	-8(%r13), %r14
+	movq	(%r13), %rsi
+	testq	%r12, %r12
 	jne	.LBB3_19
 	cmpq	-88(%rbp), %rax
 	jne	.LBB3_14
+	movq	%rsi, %r12
 	leaq	-52(%rbp), %rsi
-	movq	%r8, %r14
 	callq	PyLong_AsLongLongAndOverflow@PLT
-	movq	-96(%rbp), %rsi
-	movq	-80(%rbp), %rdx
+	movq	-96(%rbp), %r9
+	movq	-80(%rbp), %r8
 	cmpl	$0, -52(%rbp)
 	jne	.LBB3_14
-	cmpq	%r12, %rax
-	jl	.LBB3_14
 	cmpq	%r14, %rax
-	jle	.LBB3_28
+	jl	.LBB3_14
+	cmpq	%r12, %rax
+	jle	.LBB3_32
 	jmp	.LBB3_14
 	.p2align	4
 .LBB3_17:
 	xorl	%eax, %eax
 	cmpq	136(%rbx), %rdi
 	sete	%al
-	je	.LBB3_28
+	je	.LBB3_32
 	cmpq	144(%rbx), %rdi
-	je	.LBB3_28
+	je	.LBB3_32
 	jmp	.LBB3_14
 	.p2align	4
 .LBB3_19:
@@ -564,19 +603,19 @@ svod_launch_raw:
 	je	.LBB3_20
 	cmpq	-88(%rbp), %rax
 	jne	.LBB3_14
+	movq	%rsi, %rbx
 	leaq	-52(%rbp), %rsi
-	movq	%r8, %rbx
 	callq	PyLong_AsLongLongAndOverflow@PLT
-	movq	%rbx, %r8
+	movq	%rbx, %rsi
 	movq	-48(%rbp), %rbx
-	movq	-96(%rbp), %rsi
-	movq	-80(%rbp), %rdx
+	movq	-96(%rbp), %r9
+	movq	-80(%rbp), %r8
 	cmpl	$0, -52(%rbp)
 	jne	.LBB3_14
 	movabsq	$9007199254740992, %rcx
 	addq	%rax, %rcx
-	movabsq	$18014398509481984, %rdi
-	cmpq	%rdi, %rcx
+	movabsq	$18014398509481984, %rdx
+	cmpq	%rdx, %rcx
 	ja	.LBB3_14
 	xorps	%xmm0, %xmm0
 	cvtsi2sd	%rax, %xmm0
@@ -584,25 +623,44 @@ svod_launch_raw:
 .LBB3_20:
 	movsd	16(%rdi), %xmm0
 .LBB3_25:
-	movq	%r12, %xmm1
+	movq	%r14, %xmm1
+	movq	%rsi, %xmm3
+	ucomisd	%xmm0, %xmm0
+	setp	%al
+	movdqa	%xmm3, %xmm2
+	cmpneqsd	.LCPI3_0(%rip), %xmm2
 	ucomisd	%xmm0, %xmm1
+	cmpneqsd	.LCPI3_1(%rip), %xmm1
 	ja	.LBB3_14
-	movq	%r8, %xmm1
-	ucomisd	%xmm1, %xmm0
+	ucomisd	%xmm3, %xmm0
 	ja	.LBB3_14
-	cmpq	$1, %r14
-	xorps	%xmm1, %xmm1
-	cvtsd2ss	%xmm0, %xmm1
-	movq	%xmm0, %rcx
-	movd	%xmm1, %eax
-	cmovneq	%rcx, %rax
-	jmp	.LBB3_28
+	orpd	%xmm2, %xmm1
+	movd	%xmm1, %ecx
+	andb	%al, %cl
+	jne	.LBB3_14
+	movq	%xmm0, %rax
+	cvtsd2ss	%xmm0, %xmm0
+	movd	%xmm0, %ecx
+	movl	%ecx, %esi
+	andl	$2147483647, %esi
+	movq	%rax, %rdx
+	movabsq	$9223372036854775807, %rdi
+	andq	%rdi, %rdx
+	movabsq	$9218868437227405312, %rdi
+	cmpq	%rdi, %rdx
+	setl	%dl
+	cmpl	$2139095040, %esi
+	jne	.LBB3_31
+	testb	%dl, %dl
+	je	.LBB3_31
+	cmpq	$1, %r12
+	jne	.LBB3_31
 .LBB3_14:
-	cmpq	%rdx, %r15
+	cmpq	%r8, %r15
 	jae	.LBB3_15
 .LBB3_5:
 	xorl	%edi, %edi
-.LBB3_43:
+.LBB3_47:
 	callq	PyBool_FromLong@PLT
 	leaq	-40(%rbp), %rsp
 	popq	%rbx
@@ -632,10 +690,10 @@ svod_launch_raw:
 	callq	*%rax
 	leaq	(%r12,%rbx,8), %rax
 	movq	-48(%rbp), %rdx
-	jmp	.LBB3_30
+	jmp	.LBB3_34
 .LBB3_16:
 	leaq	88(%rdx), %rax
-.LBB3_30:
+.LBB3_34:
 	movq	(%rax), %rax
 	movq	48(%rdx), %rdi
 	movq	56(%rdx), %r13
@@ -646,13 +704,13 @@ svod_launch_raw:
 	movq	96(%rdx), %rcx
 	movq	208(%rdx), %r14
 	cmpq	%rcx, %rax
-	jge	.LBB3_38
+	jge	.LBB3_42
 	cmpq	104(%rdx), %rax
-	jge	.LBB3_38
+	jge	.LBB3_42
 	movq	%r9, %rax
 	orq	%r12, %rax
 	movq	-72(%rbp), %rbx
-	je	.LBB3_33
+	je	.LBB3_37
 	subq	$8, %rsp
 	movq	%r15, %rsi
 	movq	%rbx, %rdx
@@ -662,16 +720,16 @@ svod_launch_raw:
 	callq	*%r14
 	addq	$16, %rsp
 	movl	%eax, %ebx
-	jmp	.LBB3_42
-.LBB3_38:
+	jmp	.LBB3_46
+.LBB3_42:
 	movq	%rdi, -80(%rbp)
 	movq	%r9, -88(%rbp)
 	cmpq	%rcx, %rax
 	movq	-72(%rbp), %rbx
-	jl	.LBB3_40
+	jl	.LBB3_44
 	movq	-48(%rbp), %rax
 	movq	200(%rax), %r14
-.LBB3_40:
+.LBB3_44:
 	callq	PyEval_SaveThread@PLT
 	movq	%rax, -48(%rbp)
 	subq	$8, %rsp
@@ -687,14 +745,14 @@ svod_launch_raw:
 	movl	%eax, %ebx
 	movq	-48(%rbp), %rdi
 	callq	PyEval_RestoreThread@PLT
-	jmp	.LBB3_42
-.LBB3_33:
+	jmp	.LBB3_46
+.LBB3_37:
 	xorl	%r14d, %r14d
 	.p2align	4
-.LBB3_34:
+.LBB3_38:
 	xorl	%r12d, %r12d
 	.p2align	4
-.LBB3_35:
+.LBB3_39:
 	movq	%rbx, %rdi
 	movq	%r12, %rsi
 	movq	%r14, %rdx
@@ -703,16 +761,16 @@ svod_launch_raw:
 	callq	*%r15
 	incq	%r12
 	cmpq	%r13, %r12
-	jb	.LBB3_35
+	jb	.LBB3_39
 	incq	%r14
 	cmpq	-64(%rbp), %r14
-	jb	.LBB3_34
+	jb	.LBB3_38
 	xorl	%ebx, %ebx
-.LBB3_42:
+.LBB3_46:
 	xorl	%edi, %edi
 	testl	%ebx, %ebx
 	sete	%dil
-	jmp	.LBB3_43
+	jmp	.LBB3_47
 .Lfunc_end3:
 	.size	svod_launch_raw, .Lfunc_end3-svod_launch_raw
 	.cfi_endproc

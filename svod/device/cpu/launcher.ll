@@ -51,6 +51,8 @@ declare i64 @PyLong_AsLongLongAndOverflow(ptr, ptr)
 declare ptr @PyBool_FromLong(i64)
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
+declare float @llvm.fabs.f32(float)
+declare double @llvm.fabs.f64(double)
 
 ; callable(*arrays, *scalars), everything checked
 define ptr @svod_launch(ptr %self, ptr %objects, i64 %given) {
@@ -299,17 +301,31 @@ bounded:
   %under = fcmp olt double %f, %fmin
   %above = fcmp ogt double %f, %fmax
   %outside = or i1 %under, %above
-  br i1 %outside, label %bad, label %width
+  %nan = fcmp uno double %f, 0.0
+  %no.min = fcmp oeq double %fmin, 0xFFF0000000000000
+  %no.max = fcmp oeq double %fmax, 0x7FF0000000000000
+  %unbounded = and i1 %no.min, %no.max
+  %nan.in = select i1 %unbounded, i1 false, i1 %nan ; nan is within no bounds
+  %refused = or i1 %outside, %nan.in
+  br i1 %refused, label %bad, label %width
 width:
   %single = icmp eq i64 %kind, 1
   %bits64 = bitcast double %f to i64
   %narrow = fptrunc double %f to float
+  %narrow.size = call float @llvm.fabs.f32(float %narrow)
+  %size = call double @llvm.fabs.f64(double %f)
+  %became.inf = fcmp oeq float %narrow.size, 0x7FF0000000000000
+  %was.finite = fcmp olt double %size, 0x7FF0000000000000
+  %lost.single = and i1 %became.inf, %was.finite
+  %lost = and i1 %lost.single, %single
+  br i1 %lost, label %bad, label %narrowed
+narrowed:
   %bits32 = bitcast float %narrow to i32
   %wide = zext i32 %bits32 to i64
   %bits = select i1 %single, i64 %wide, i64 %bits64
   br label %fill
 fill:
-  %word = phi i64 [ %value, %int.value ], [ %bit, %want.bool ], [ %bits, %width ]
+  %word = phi i64 [ %value, %int.value ], [ %bit, %want.bool ], [ %bits, %narrowed ]
   %slot = getelementptr i64, ptr %slots, i64 %i
   store i64 %word, ptr %slot
   %i1 = add i64 %i, 1

@@ -56,8 +56,8 @@ class BufferParam:
 class ScalarParam:
     """One scalar within [min, max]; the bounds of its dtype by default.
 
-    Taken: exactly int for integers (not above 2**63 - 1), bool for bool, float or an int of at most 2**53 for f32 and f64. NaN passes any
-    bounds.
+    Taken: exactly int for integers (not above 2**63 - 1), bool for bool, float or an int of at most 2**53 for f32 and f64, but no finite
+    one that is infinite in f32. NaN passes where there are no bounds.
     """
 
     dtype: DType

@@ -22,7 +22,7 @@ from svod.device.launch import LaunchDims
 from svod.device.lowering import lowered
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo
-from svod.device.specs import CompiledSpec, ProgramSpec
+from svod.device.specs import CompiledSpec, LaunchNeeds, ProgramSpec
 from svod.dtype.convert import numpy_dtype
 from svod.errors import DeviceUnavailable
 from svod.ir.interp import Interpreter
@@ -42,9 +42,8 @@ class InterpRenderer:
         """The linear program, as text that parses back."""
         low = lowered(ast, self.target)
         given = ast.arg.name if ast.arg is not None else ""
-        return ProgramSpec(
-            name or given or "unnamed", to_text(low.linear), "INTERP", ast, low.meta, reach=low.reach, work=low.work, aliases=low.aliases
-        )
+        called, text = name or given or "unnamed", to_text(low.linear)
+        return ProgramSpec(called, text, "INTERP", ast, low.meta, LaunchNeeds(), low.reach, low.work, low.aliases, low.ids)
 
     @property
     def decompositor(self) -> dict[str, str]:
@@ -90,7 +89,7 @@ class InterpRunner:
         if isinstance(self.code, ThreadsInterpreter):
             self.code.run(arrays, given, dims.global_size)
         else:
-            self.code.run(arrays, given)
+            self.code.run(arrays, given, dims.global_size[0])
 
     def asm(self) -> str:
         return self.compiled.src or ""

@@ -20,6 +20,10 @@ from svod.renderers.llvm.types import literal, mangled, memory_type, value_type
 STACK_BYTES = 64 << 10
 """REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""
 
+GATHERED_BYTES = 4
+"""Elements of at least this size are gathered by an instruction where the processor has one."""
+NOWHERE = "  %nowhere = alloca i64, align 8"
+
 
 class Body:
     """Writes instructions. `leaf` gives the names of parameters, variables and memories."""
@@ -262,19 +266,32 @@ class Body:
             self.names[u] = self.let(f"load {value_type(u.dtype)}, ptr {self.name(index.src[0])}")
             return
         i, gate = index.src[1], index.src[2] if len(index.src) == 3 else None
-        t = memory_type(u.dtype)
-        size = u.dtype.scalar.itemsize
         alt = self.stored(u.src[1]) if gate is not None else ""
         if i.dtype.lanes == 1:
             raw = self.scalar_load(index, gate, alt)
         elif (step := _step(i)) in (1, -1) and not (gate is not None and step == -1):
             raw = self.contiguous_load(u, gate, alt, step)
         else:
-            mask = self.name(gate) if gate is not None else "splat (i1 true)"
-            n = i.dtype.lanes
-            args = [(f"<{n} x ptr>", self.addresses(index)), (f"<{n} x i1>", mask), (t, alt or "poison")]
-            raw = self.let(self.masked(f"llvm.masked.gather.{mangled(_stored(u.dtype))}.v{n}p0", t, args, size, 0))
+            raw = self.gather(u, gate, alt)
         self.names[u] = self.loaded(u, raw)
+
+    def gather(self, u: UOp, gate: UOp | None, alt: str) -> str:
+        """Lanes from anywhere. Narrow elements, of which no processor has a gather, are loaded one by one: those whose gate is false from
+        a place on the stack, as a branch for each lane costs LLVM a millisecond and the processor a jump."""
+        n, t, size = u.dtype.lanes, memory_type(u.dtype), u.dtype.scalar.itemsize
+        mask, where = self.name(gate) if gate is not None else "splat (i1 true)", self.addresses(u.src[0])
+        aside = gate is not None and size < GATHERED_BYTES
+        if aside:
+            where = self.let(f"select <{n} x i1> {mask}, <{n} x ptr> {where}, <{n} x ptr> {self.splat('ptr', n, self.nowhere())}")
+        args = [(f"<{n} x ptr>", where), (f"<{n} x i1>", "splat (i1 true)" if aside else mask), (t, "poison" if aside else alt or "poison")]
+        raw = self.let(self.masked(f"llvm.masked.gather.{mangled(_stored(u.dtype))}.v{n}p0", t, args, size, 0))
+        return self.let(f"select <{n} x i1> {mask}, {t} {raw}, {t} {alt}") if aside else raw
+
+    def nowhere(self) -> str:
+        """Eight bytes of the stack that hold nothing."""
+        if NOWHERE not in self.allocas:
+            self.allocas.append(NOWHERE)
+        return NOWHERE.split(maxsplit=1)[0]
 
     def scalar_load(self, index: UOp, gate: UOp | None, alt: str) -> str:
         base = index.dtype.base if isinstance(index.dtype, PtrDType) else index.dtype

@@ -16,7 +16,7 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.llvm.function import Body
 from svod.renderers.llvm.messages import record, record_words
-from svod.renderers.llvm.reach import render_reach
+from svod.renderers.llvm.reach import Reach, render_reach
 from svod.renderers.llvm.types import value_type
 from svod.target.abi import CORE_ID, Metadata, Param
 
@@ -48,7 +48,7 @@ class _Frame:
 
 
 def render_module(
-    linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: list[UOp] | None = None, *, apart: bool = True
+    linear: UOp, meta: Metadata, name: str, vector_bits: int, reach: Reach | None = None, *, apart: bool = True
 ) -> Rendered:
     """The LLVM text of `linear`. With `reach`, also a function of those expressions.
 

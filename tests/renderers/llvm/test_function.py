@@ -58,3 +58,18 @@ def test_floats_that_are_bit_patterns_have_no_atomic_arithmetic(kind: AtomicKind
     ast = UOp.sink(p(0, "out", d)[0].atomic(kind, p(1, "a", d)[0].load()), name="atomic")
     with pytest.raises(UnsupportedError, match=f"ATOMIC {kind.value} of {d} is not available"):
         svod.Device("CPU").compile(ast)
+
+
+@pytest.mark.parametrize("d", [dtypes.u8, dtypes.f16, dtypes.bool, dtypes.f32], ids=str)
+def test_a_gated_gather_touches_nothing_where_its_gate_is_false(d: DType) -> None:
+    """Element 10^12 lies in no memory; narrow elements are read without a branch all the same, from a place on the stack."""
+    (i,) = axes(64)
+    at = p(2, "at", dtypes.i64)[i].load().cast(dtypes.index)
+    source = p(1, "a", d).index(at, at < 100).load(1)
+    kernel = UOp.sink(p(0, "out", d)[i].store(source), name="gated_gather")
+    program = svod.Device("CPU").compile(kernel, opts=[parse_opt("SPLIT(0 by 16)"), parse_opt("VECTOR(0.1)")])
+    where = np.where(np.arange(64) % 3 == 0, 10**12, np.arange(64)[::-1])
+    a, out = (np.arange(100) % 7).astype(numpy_dtype(d)), np.zeros(64, numpy_dtype(d))
+    program(out, a, where)
+    assert np.array_equal(out, np.where(where < 100, a[np.minimum(where, 99)], np.ones(1, a.dtype)))
+    assert ("%nowhere" in program.source) is (d.itemsize < 4)
