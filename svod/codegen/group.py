@@ -37,7 +37,7 @@ def group_reduction(sink: UOp, r: UOp, core: UOp, unit: int) -> UOp:
         if r not in u.src[1:]:
             return u
         if u.op is not Op.REDUCE or free_ranges(u):
-            raise ScheduleError("GROUP takes an axis that is reduced over the whole kernel", at=f"axis {path_text(r.arg.path)}",
+            raise ScheduleError(f"GROUP({path_text(r.arg.path)}): the axis is not reduced over the whole kernel", at=sink.arg.name,
                                 hint="spread another axis with PARALLEL")
         base = u.src[0].dtype
         memory = fresh_memory(UOp.group(sink, *made), base.ptr(AddrSpace.GLOBAL), cores, f"partial{len(made)}")

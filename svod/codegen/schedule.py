@@ -24,7 +24,7 @@ class OptKind(Enum):
     SWAP = "SWAP"
     """Exchanges the nesting places of `axis` and `other`."""
     MERGE = "MERGE"
-    """Joins `axis` and `other` (the next inner one) into one axis."""
+    """Joins `axis` and `other`, two axes that are closed together, into one axis, in which `other` runs fastest."""
     PARALLEL = "PARALLEL"
     """Spreads the axis over the cores, in shares that are multiples of `amount`."""
     GROUP = "GROUP"
@@ -40,7 +40,7 @@ class OptKind(Enum):
     CARRY = "CARRY"
     """The reduced axis goes outside the loop `other`: each of its iterations continues from the partial result of the one before."""
     STAGE = "STAGE"
-    """Copies the part of buffer `amount` that the body of `axis` reads into scratch memory first."""
+    """Copies what the body of `axis` reads of buffer `amount` into scratch memory first; the index of that load moves along `axis`."""
     MMA = "MMA"
     """Uses matrix instructions. In the language; no strategy emits it and no target has it yet."""
 
@@ -137,7 +137,7 @@ class Opt:
         parts = [path_text(self.axis)]
         if self.other:
             parts.append(f"with {path_text(self.other)}")
-        if self.amount:
+        if self.amount or self.kind is OptKind.STAGE:  # there it is a buffer: 0 is one
             parts.append(f"by {self.amount}")
         if self.unit > 1:
             parts.append(f"unit {self.unit}")

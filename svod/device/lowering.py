@@ -70,4 +70,5 @@ def _threads(ast: UOp, target: Target, config: Config) -> Lowered:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)
     slots = frozenset(p.slot for p in meta.buffers)
     known = threads_elements(ast)
-    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), threads_work(ast), tuple((s, slots - {s}) for s in sorted(slots)))
+    pairs = tuple((s, slots - {s}) for s in sorted(slots))
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), threads_work(ast), pairs)

@@ -193,7 +193,7 @@ def _erfc(x: Any) -> Any:
 
 
 def _power(x: Any, y: Any) -> Any:
-    """x**y with the special cases of C99 (F.10.4.4), of which NumPy's vector code misses some, on some processors."""
+    """x**y with the special cases of C99 (F.10.4.4), of which NumPy misses some where all of y is 0.5: it takes a square root."""
     r, size = np.power(x, y), np.abs(x)
     odd = np.isfinite(y) & (np.fmod(np.abs(y), 2.0) == 1.0)
     limit = np.where((size > 1.0) == (y > 0.0), np.inf, 0.0)  # what |x|**y is where x is 0 or infinite, or y is infinite

@@ -96,7 +96,8 @@ def parse(text: str) -> UOp:
         raise TextError("the text holds no node", hint="a node is written like `%0 = const(1) i32`")
     del unused[name]
     for other, line in unused.items():
-        raise line.error(f"{other} is used by nothing", line.tokens[0], "the last line is the root; every other node must be an operand")
+        hint = "the last line is the root, every other node an operand; of a linear program, to_text(program) parses, print() is a listing"
+        raise line.error(f"{other} is used by nothing", line.tokens[0], hint)
     return nodes[name]
 
 

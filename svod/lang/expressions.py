@@ -92,6 +92,10 @@ def _compare(t: Tracer, node: ast.Compare) -> Any:
 
 def _compared(t: Tracer, op: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(op, (ast.Is, ast.IsNot)):
+        sides = (left, right)
+        if any(isinstance(v, (Dynamic, Vector)) for v in sides) and not any(v is None or isinstance(v, type) for v in sides):
+            raise KernelError("`is` of a dynamic value: it is no object of Python's",
+                              hint="== compares numbers; a condition needs no `is True`")
         return (left is right) == isinstance(op, ast.Is)
     left, right = t.loaded(left), t.loaded(right)
     if isinstance(op, (ast.In, ast.NotIn)):

@@ -63,11 +63,14 @@ class JitFunction:
         """Runs the function, and with it the launches in it. A `@jit` function called from another is part of it."""
         if host_run.get() is not None:
             return self.function(*args, **kwargs)
-        token = host_run.set(HostRun())
+        run = HostRun()
+        token = host_run.set(run)
         try:
-            return self.function(*args, **kwargs)
+            result = self.function(*args, **kwargs)
         finally:
             host_run.reset(token)
+        run.finish()
+        return result
 
     def compile(self, *args: Any, **kwargs: Any) -> JitCompiled:
         """Runs the function with these arguments without running its kernels: each launch is compiled instead."""
@@ -77,6 +80,7 @@ class JitFunction:
             self.function(*args, **kwargs)
         finally:
             host_run.reset(token)
+        run.finish()
         self.last_compiled = JitCompiled(self, tuple(run.compiled or ()))
         return self.last_compiled
 

@@ -10,7 +10,7 @@ import inspect
 import types
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from svod.device.device import Device
@@ -27,9 +27,17 @@ SITES_KEPT = 1024
 
 @dataclass
 class HostRun:
-    """A run of a `@jit` function. `compiled` collects what its launches compile, if they are not to run."""
+    """A run of a `@jit` function. `compiled` collects what its launches compile, if they are not to run; `pending` the kernels called."""
 
     compiled: list[Variant] | None = None
+    pending: list[PendingLaunch] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """LaunchError if a kernel was called and not launched."""
+        for p in self.pending:
+            if not p.launched:
+                raise LaunchError(f"kernel {p.kernel.name!r} was called in a @jit function and not launched: nothing ran",
+                                  hint=f"{p.kernel.name}(...).launch(grid=, block=)")
 
 
 host_run: ContextVar[HostRun | None] = ContextVar("svod_jit", default=None)
@@ -68,8 +76,10 @@ class Kernel:
         shared = count(key[2], "smem", self.name) if len(key) > 2 and key[2] is not None else 0
         return Launch(site, (grid, 1, 1) if type(grid) is int and grid >= 0 else size(grid, "grid", self.name), shared)
 
-    def launch(self, *args: Any, threads: Any, block: Any = None, **kwargs: Any) -> None:
+    def launch(self, *args: Any, threads: Any = None, block: Any = None, **kwargs: Any) -> None:
         """Runs the kernel for `threads` work items, along 1 to 3 axes: as many groups as it takes, whose surplus items do nothing."""
+        if threads is None:
+            raise LaunchError(f"kernel {self.name!r}: launch() without a number of work items", hint=f"{self.name}.launch(..., threads=n)")
         self.over(threads, block)(*args, **kwargs)
 
     def over(self, threads: Any, block: Any = None) -> Launch:
@@ -80,12 +90,15 @@ class Kernel:
         items = size(threads, "threads", self.name)
         axes = len(threads) if hasattr(threads, "__len__") else 1
         site = self._site(DEFAULT_BLOCKS[axes] if block is None else block, axes)
+        if 0 in site.block:
+            raise LaunchError(f"kernel {self.name!r} cannot run {threads} work items in groups of {block}",
+                              hint="each axis of a block has 1 work item or more")
         if max((1, *site.block[axes:])) > 1:
             raise LaunchError(f"kernel {self.name!r} counts work items along {axes} of the axes, and has a block of {site.block}",
                               hint="threads=(x, y, z) counts along three axes")
-        if usual and axes == 1 and 0 not in site.block:
+        if usual and axes == 1:
             self._sites["items", block] = site
-        grid = (0, 0, 0) if 0 in items or 0 in site.block else groups(items, site.block)
+        grid = (0, 0, 0) if 0 in items else groups(items, site.block)
         return Launch(site, grid, 0, items)
 
     def on(self, device: str | Device) -> Kernel:
@@ -103,7 +116,8 @@ class Kernel:
         if run is None:
             raise LaunchError(f"@kernel can only be called inside @jit function: {self.name!r} was called as a Python function",
                               hint=f"launch it: {self.name}[grid, block](...), or {self.name}.launch(..., threads=n)")
-        return PendingLaunch(self, args, kwargs, run)
+        run.pending.append(PendingLaunch(self, args, kwargs, run))
+        return run.pending[-1]
 
     def _site(self, block: Any, counted: int) -> Site:
         shape = size(block, "block", self.name)
@@ -153,10 +167,11 @@ class Kernel:
 class PendingLaunch:
     """A kernel with its arguments, in a `@jit` function. Nothing happens before `launch`."""
 
-    __slots__ = ("_run", "args", "kernel", "kwargs")
+    __slots__ = ("_run", "args", "kernel", "kwargs", "launched")
 
     def __init__(self, kernel: Kernel, args: tuple[Any, ...], kwargs: dict[str, Any], run: HostRun) -> None:
         self.kernel, self.args, self.kwargs, self._run = kernel, args, kwargs, run
+        self.launched = False
 
     def __repr__(self) -> str:
         return f"<{self.kernel.name} with its arguments, to be launched: .launch(grid=, block=)>"
@@ -164,6 +179,9 @@ class PendingLaunch:
     def launch(self, *, grid: Any = (1, 1, 1), block: Any = (1, 1, 1), smem: Any = 0, stream: Any = None) -> None:
         """Runs `grid` groups of `block` work items, after all launches before it. Errors as `kernel[grid, block, smem, stream](...)`."""
         launch = self.kernel[grid, block, smem, stream]
+        if not self.launched:
+            self.launched = True
+            self._run.pending.remove(self)
         if self._run.compiled is None:
             launch(*self.args, **self.kwargs)
         else:

@@ -57,7 +57,7 @@ def _annotation(t: Tracer, node: ast.expr) -> Any:
         kind = t.evaluate(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
     except KernelError:
         return None  # as in Python, where annotations of local names are not evaluated
-    return None if kind in (int, float, bool) else dtype_of(kind)
+    return None if any(kind is t for t in (int, float, bool)) else dtype_of(kind)
 
 
 def _augmented(t: Tracer, node: ast.AugAssign) -> None:

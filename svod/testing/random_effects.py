@@ -13,7 +13,6 @@ from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.dtype.convert import numpy_dtype
 from svod.ir.effects import memory
 from svod.ir.ops import Op
-from svod.ir.scope import free_ranges
 from svod.ir.uop import UOp
 from svod.testing.case import Array, Case
 from svod.testing.random_kernels import Sizes

@@ -53,6 +53,8 @@ class _Writer:
         self.same = [self.k.block(0).cast(I64), self.k.block(1).cast(I64), self.const(), self.const()]
         self.straight = self.r.random() < 0.3
         """No loops and barriers."""
+        self.around = 0
+        """Loops around that all work items of the group go through together."""
         self.cells: list[UOp] = []
         self.common: list[UOp] = []
         self.shared = self.k.memory(I64, self.items, AddrSpace.LOCAL, "tile")
@@ -220,6 +222,8 @@ class _Writer:
     def uniform_branch(self, depth: int, loops: int, together: bool) -> None:
         with self.k.if_(self.truth(same=True)):
             self.statements(depth - 1, 0, together=True)
+            if self.around and self.r.random() < 0.3:
+                self.k.leave(self.r.choice((Op.BREAK, Op.CONTINUE)))
         if self.r.random() < 0.5:
             with self.k.else_():
                 self.statements(depth - 1, 0, together=True)
@@ -231,7 +235,9 @@ class _Writer:
             if self.r.random() < 0.3:
                 with self.k.if_(self.truth(same=True)):
                     self.k.leave(Op.BREAK)
+            self.around += 1
             self.statements(depth - 1, 0, together=True)
+            self.around -= 1
             self.same.pop()
 
     @property

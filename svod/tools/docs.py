@@ -111,6 +111,8 @@ def stages_page() -> str:
         "goes from value to value. The spec in the last column is verified on the result of the stage. `svod stages` prints this list, "
         '`svod.codegen.pipeline.lower(kernel, context, stop_after="expand-axes")` stops after a stage, and '
         "[ARCHITECTURE.md](../ARCHITECTURE.md) follows one kernel through all of them.",
+        "`SVOD_DEBUG=1` shows the schedule that is chosen. Should a stage ever refuse what the default strategy chose, something plainer "
+        "takes its place, which is shown as `choose-plainer`; Opts that the user gave are never replaced.",
         table(("", "stage", "why it exists", "ensures"), rows))
 
 
@@ -316,7 +318,7 @@ def builtins_page() -> str:
         "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says "
         "what work items that share memory may rely on.",
         "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others "
-        "are refused there. In kernels a function of numbers takes vectors as well, lane by lane.", *builtin_parts())
+        "are refused there. In kernels most functions of numbers take vectors as well, lane by lane; `select`, `where` and `popcount` do not.", *builtin_parts())
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_memory_is_taken_on_first_use_and_is_aligned(host: Place, pool: LRUAlloc
 
 
 def test_a_buffer_says_what_to_send_instead_of_a_pickle(host: Place) -> None:
-    with pytest.raises(errors.BufferError, match="cannot be pickled(.|\n)*numpy"):
+    with pytest.raises(errors.BufferError, match=r"cannot be pickled(.|\n)*numpy"):
         pickle.dumps(Buffer(host, 4, dtypes.f32))
 
 

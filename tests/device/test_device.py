@@ -39,7 +39,7 @@ def test_the_variable_that_named_a_device_is_named_in_the_error(device: Device) 
 def test_devices_and_programs_say_what_to_send_instead_of_a_pickle(device: Device) -> None:
     with pytest.raises(DeviceError, match=rf"device {device.name} cannot be pickled\n  hint: send its name"):
         pickle.dumps(device)
-    with pytest.raises(DeviceError, match="program scaled cannot be pickled(.|\n)*send the graph"):
+    with pytest.raises(DeviceError, match=r"program scaled cannot be pickled(.|\n)*send the graph"):
         pickle.dumps(device.compile(scaled(2.0)))
 
 

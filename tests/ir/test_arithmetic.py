@@ -172,3 +172,8 @@ def test_the_greatest_literals_infinities_and_nan_are_held() -> None:
 def test_integers_of_thousands_of_digits_are_refused_in_words(wrong: Callable[[], object]) -> None:
     with pytest.raises((DTypeError, GraphError), match="an integer of 16610 bits"):
         wrong()
+
+
+def test_a_buffer_has_no_elements_of_void() -> None:
+    with pytest.raises(DTypeError, match=r"buffer bytes has elements of void\n  hint: void has no values"):
+        UOp.param(0, dtypes.void, name="bytes")

@@ -389,17 +389,8 @@ def test_pow_has_the_special_cases_of_c99(dtype: DType) -> None:
         rounded = want.astype(kind)
     same_bits(got[exact], rounded[exact], a[exact], b[exact])
     np.testing.assert_array_max_ulp(got[~exact], rounded[~exact], 2)
-
-
-@named(dtypes.f16, dtypes.f32, dtypes.f64)
-@pytest.mark.parametrize(("x", "y", "want"), [
-    (-INF, 0.5, INF), (-INF, -0.5, 0.0), (-INF, 3.0, -INF), (-INF, -3.0, -0.0), (-0.0, -1.0, -INF), (-0.0, 0.5, 0.0), (-1.0, INF, 1.0),
-    (0.5, -INF, INF), (NAN, 0.0, 1.0), (1.0, NAN, 1.0), (-2.0, 0.5, NAN), (-8.0, 3.0, -512.0),
-])  # fmt: skip
-def test_pow_of_long_arrays_has_the_special_cases_of_c99(dtype: DType, x: float, y: float, want: float) -> None:
-    """NumPy takes other code for them, with vectors, which on some processors misses some."""
-    kind = storage(dtype)
-    same_bits(apply(Op.POW, dtype, None, np.full(64, x, kind), np.full(64, y, kind)), np.full(64, want, kind))
+    root = apply(Op.POW, dtype, None, values, kind.type(0.5))  # NumPy makes a square root of a power with one exponent
+    same_bits(root, got[b == 0.5], values)
 
 
 @named(dtypes.f16, dtypes.bf16, dtypes.f32, dtypes.f64)

@@ -92,7 +92,8 @@ def test_nothing_happens_before_launch() -> None:
     def forgets() -> None:
         assert isinstance(scale(x, 2), PendingLaunch)
 
-    forgets()
+    with pytest.raises(LaunchError, match="'scale' was called in a @jit function and not launched"):
+        forgets()
     assert (x == 1).all()
 
 
@@ -127,3 +128,12 @@ def test_errors_come_through_and_leave_nothing_open() -> None:
     with pytest.raises(LaunchError, match="inside @jit"):
         scale(out, 2)
     assert not out.any()
+
+
+def test_a_kernel_called_and_not_launched_is_an_error_when_compiling_too() -> None:
+    @sl.jit
+    def forgets(a: np.ndarray) -> None:
+        add(a, a, a, 4)
+
+    with pytest.raises(LaunchError, match=r"called in a @jit function and not launched(.|\n)*\.launch\(grid=, block=\)"):
+        forgets.compile(np.ones(4, np.float32))

@@ -232,3 +232,12 @@ def test_the_device_is_that_of_the_buffers() -> None:
         k[2, 32](a, svod.Buffer("CPU", 50, svod.dtypes.f32), out, 50)
     k[2, 32](*arrays(50), 50)
     assert k.last.request.device == "CPU"
+
+
+def test_a_launch_needs_work_items_and_groups_of_some() -> None:
+    out = np.zeros(4, F32)
+    with pytest.raises(LaunchError, match=r"without a number of work items(.|\n)*threads=n"):
+        fill.launch(out)
+    with pytest.raises(LaunchError, match="cannot run 4 work items in groups of 0"):
+        fill.launch(out, threads=4, block=0)
+    assert not out.any()

@@ -289,3 +289,25 @@ def test_an_assertion_without_a_text(device: Any) -> None:
     with pytest.raises(SvodError) as caught:
         sl.kernel(checked).on(device)[1, 1](np.zeros(1, np.float32))
     assert caught.value.what == "assertion failed"
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_an_annotation_of_any_scalar_type_converts(device: Any) -> None:
+    def squares(a: sl.Array[sl.i32], r: sl.Array[sl.f64, 1]) -> None:
+        x: sl.f32 = a[0]
+        y: sl.f64 = a[0]
+        z: sl.i32 = a[0]
+        r[0], r[1], r[2] = x * x, y * y, z
+
+    r = np.zeros(3)
+    sl.kernel(squares).on(device)[1, 1](np.full(1, 100_000, np.int32), r)
+    assert r.tolist() == [float(np.float32(1e10)), 1e10, 1e5]
+
+
+def test_is_with_a_dynamic_value_is_refused() -> None:
+    def same(a: sl.Array[sl.i32]) -> None:
+        if (a[0] > 0) is True:
+            a[0] = 1
+
+    with pytest.raises(KernelError, match=r"`is` of a dynamic value(.|\n)*is True"):
+        sl.kernel(same)[1, 1](np.zeros(1, np.int32))

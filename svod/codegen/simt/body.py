@@ -115,14 +115,18 @@ class Body:
             if self.dead:
                 break
             if jumps := jumps_out(s):
-                self.mask = self._remaining(jumps)
-                self.covered = len(set(self.mask)) == 1
-                if loop and jumps & {Op.BREAK, Op.RETURN}:
-                    self.out.leave(_not(some([m for m in self._in_loop(jumps) if m is not None])))
-                if not loop or Op.CONTINUE in jumps:
-                    opened.append(self.out.branch(some([m for m in self.mask if m is not None])))
+                self.after_jumps(jumps, opened, loop=loop)
         for o in reversed(opened):
             self.out.end_branch(o)
+
+    def after_jumps(self, jumps: frozenset[Op], opened: list[bool], *, loop: bool) -> None:
+        """Goes on with those that have not jumped away; what this opens is added to `opened`. `loop`: in the body of a loop itself."""
+        self.mask = self._remaining(jumps)
+        self.covered = len(set(self.mask)) == 1
+        if loop and jumps & {Op.BREAK, Op.RETURN}:
+            self.out.leave(_not(some([m for m in self._in_loop(jumps) if m is not None])))
+        if not loop or Op.CONTINUE in jumps:
+            opened.append(self.out.branch(some([m for m in self.mask if m is not None])))
 
     def _leave(self, cond: UOp, rest: UOp) -> None:
         """Work items for which `cond` holds leave the loop; the others do `rest`."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from svod.codegen.simt.body import Body
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.lanes import Shape, ramp, some
-from svod.codegen.simt.shape import exit_arm, has_barrier
+from svod.codegen.simt.shape import exit_arm, has_barrier, jumps_out
 from svod.codegen.simt.uniform import Uniformity
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
@@ -44,18 +44,23 @@ class Group(Body):
     def block(self, block: UOp, *, loop: bool = False) -> None:
         self.depth += loop
         pending: list[UOp] = []
+        opened: list[bool] = []
         for k, s in enumerate(block.src):
             rest = block.src[k + 1:]
             if s.op is Op.BARRIER:
                 pending = self._flush(pending, block.src[k:])
-            elif has_barrier(s):
-                pending = self._flush(pending, block.src[k:])
-                self._control(s)
-            elif loop and (arm := exit_arm(s)) and self.facts.uniform(arm[0]):
+            elif loop and not has_barrier(s) and (arm := exit_arm(s)) and self.facts.uniform(arm[0]):
                 pending = self._flush(pending, block.src[k:])
                 self.out.leave(self.value(arm[0])[0])
                 self.block(UOp(Op.BLOCK, (*arm[1].src, *rest)))
                 break
+            elif has_barrier(s) or jumps_out(s) - {Op.RETURN}:
+                pending = self._flush(pending, block.src[k:])
+                self._control(s)
+                if self.dead:
+                    break
+                if jumps := jumps_out(s) - {Op.RETURN}:
+                    self.after_jumps(jumps, opened, loop=loop)
             elif self._is_uniform(s):
                 if _ordered(s, pending):
                     pending = self._flush(pending, block.src[k:])
@@ -64,6 +69,8 @@ class Group(Body):
                 pending.append(s)
         else:
             self._flush(pending, ())
+        for o in reversed(opened):
+            self.out.end_branch(o)
         self.depth -= loop
 
     def _control(self, s: UOp) -> None:

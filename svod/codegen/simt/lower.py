@@ -67,7 +67,7 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
         group = out.range(*_share(rewrite(gx * gy * gz, SIMPLIFY), target.cores))
         places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
         if has_barrier(body) and (shape.vectors > LOCKSTEP or shape.vectors * len(body.toposort()) > WHOLE):
-            Group(out, shape, facts, places, lambda: next(ids)).run(body, _together)
+            Group(out, shape, Uniformity(body, arrays=False), places, lambda: next(ids)).run(body, _together)
         else:
             _lockstep(parts(shape=shape, group=places), body)
         out.end_range(group)

@@ -16,8 +16,9 @@ from svod.ir.uop import UOp
 class Uniformity:
     """The varying VALUEs and variables of a kernel; `uniform(expr)` asks about an expression."""
 
-    def __init__(self, body: UOp) -> None:
-        self.varying: set[UOp] = set()
+    def __init__(self, body: UOp, *, arrays: bool = True) -> None:
+        """`arrays`: local arrays may be one for the group."""
+        self.varying: set[UOp] = set() if arrays else {m for m in body.find(Op.DEFINE_REG) if m.arg.size > 1}
         self.returns = Op.RETURN in jumps_out(body)
         """Some work items may be gone, so what is read where is not the same for all: an address may be right for none of them."""
         self.used = {s for u in body.toposort() if u.op is not Op.LET for s in u.src if s.op is Op.VALUE}

@@ -198,3 +198,39 @@ def test_atomics_on_memory_of_the_group_are_plain_updates() -> None:
     out = np.zeros(256, np.int32)
     svod.Device("CPU").compile(k.kernel()).execute([out], GRID)
     assert sorted(out[:64].tolist()) == sorted(list(range(16)) * 4)
+
+
+@pytest.mark.parametrize("items", [64, 512])
+@pytest.mark.parametrize("jump", [Op.BREAK, Op.CONTINUE])
+def test_a_loop_with_a_barrier_is_left_and_continued_by_the_whole_group(jump: Op, items: int) -> None:
+    k = Threads("jumps", (items, 1, 1))
+    total, row = k.variable(I32, 0), k.memory(I32, items, AddrSpace.LOCAL, "row")
+    with k.for_(0, N) as i:
+        with k.if_(N > 2):
+            k.store(row, k.thread(), k.get(total))
+            k.barrier()
+            k.set(total, k.get(total) + k.load(row, items - 1 - k.thread()) + 1)
+            with k.if_((i % 3).eq(1)):
+                k.leave(jump)
+            k.barrier()
+        k.set(total, k.get(total) + 10)
+    out = UOp.param(0, I32, name="out")
+    k.store(out, k.thread(), k.get(total))
+    got, want = (np.zeros(items, np.int32) for _ in range(2))
+    svod.Device("CPU").compile(k.kernel()).execute([got], dict.fromkeys(GRID, 1) | {"n": 7})
+    svod.Device("INTERP").compile(k.kernel()).execute([want], dict.fromkeys(GRID, 1) | {"n": 7})
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("items", [33, 512])
+def test_an_array_that_is_the_same_for_all_and_a_barrier(items: int) -> None:
+    k = Threads("table", (items, 1, 1))
+    table = k.memory(I32, 4, name="table")
+    with k.for_(0, 4) as i:
+        k.store(table, i, i.cast(I32) + 7)
+    k.barrier()
+    out = UOp.param(0, I32, name="out")
+    k.store(out, k.thread(), k.load(table, k.thread() % 4))
+    got = np.zeros(items, np.int32)
+    svod.Device("CPU").compile(k.kernel()).execute([got], dict.fromkeys(GRID, 1))
+    np.testing.assert_array_equal(got, np.arange(items) % 4 + 7)
