@@ -95,8 +95,16 @@ def _split(sink: UOp, opt: Opt, cores: int) -> UOp:
         return _replace_range(sink, r, at, (outer, inner))
     if opt.tail is Tail.MASK:
         return _replace_range(sink, r, at, (outer, inner), valid=at < stop)
+    if len(opt.axis) > 1 and constant(rewrite(count % f, SIMPLIFY)) == 1 and _carries(sink, r):
+        raise ScheduleError(f"{opt}: an iteration reads what the one before it left, and the axis is a part of a split one",
+                            hint="choose a size that divides it, or the tail policy mask")
     tail = UOp.range(count % f, 0).replace(arg=RangeArg((*opt.axis, 2), r.arg.kind))
     return _peel(sink, r, (at, (outer, inner)), (start + (count // f) * f + tail, (tail,)))
+
+
+def _carries(sink: UOp, r: UOp) -> bool:
+    """Whether some memory is read after the iteration before: two remainders of one iteration would be one and the same read."""
+    return any(u.op is Op.AFTER and any(r in free_ranges(s) for s in u.src[1:]) for u in sink.toposort())
 
 
 def _balanced(sink: UOp, opt: Opt, r: UOp, count: UOp) -> UOp:

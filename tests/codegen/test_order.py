@@ -1,9 +1,10 @@
 """What of the order of effects has to stay, as facts about small kernels. That schedules keep it is tested in test_schedule.py."""
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from svod import UOp, dtypes
+from svod import Device, UOp, dtypes
 from svod.codegen.closers import normalize, pin_loads, separate_axes
 from svod.codegen.order import check_order, order_of
 from svod.codegen.schedule import parse_opt
@@ -76,3 +77,20 @@ def test_a_barrier_comes_between_no_effects_that_use_one_memory() -> None:
     with pytest.raises(ScheduleError, match="effects of the kernel use one memory"):
         check_order(sink, (parse_opt("STAGE(1 by 1 shared)"),), 2)
     assert not refused(closed(second), "STAGE(1 by 1 shared)")
+
+
+def test_a_carried_value_is_not_peeled_twice_into_remainders_of_one_iteration() -> None:
+    """Their reads of it would be one and the same node, done once."""
+    cell, out, i = UOp.memory(0, dtypes.i64, 1, name="cell"), UOp.param(0, dtypes.i64, name="out"), UOp.range(12, 0)
+    now = cell.after(cell[0].store(1), i)
+    sums = now[0].load() + out[i + 12].load()
+    scan = UOp.sink(UOp.group(now[0].store(sums), out[i].store(sums)).end(i), name="scan")
+    data, want = np.arange(24), np.cumsum(np.arange(12, 24)) + 1
+    for opts, fine in ((["SPLIT(0 by 5 peel)"], True), (["SPLIT(0 by 12)", "SPLIT(0.1 by 5 peel)", "SPLIT(0.1.1 by 4 peel)"], False)):
+        got = data.copy()
+        if fine:
+            Device("INTERP").compile(scan, opts=[parse_opt(o) for o in opts]).execute([got], [])
+            assert got[:12].tolist() == want.tolist()
+        else:
+            with pytest.raises(ScheduleError, match="reads what the one before it left"):
+                Device("INTERP").compile(scan, opts=[parse_opt(o) for o in opts])
