@@ -429,8 +429,8 @@ def _whole(x: Any, what: str, least: int = 0) -> int:
         return x
     number = None if isinstance(x, bool) or not hasattr(x, "dtype") or isinstance(x, Arithmetic) else _literal(x)
     if type(number) is not int or not least <= number < 1 << 63:
-        hint = "a number known when the kernel is built" if isinstance(x, Arithmetic) else f"{what} counts from {least}"
-        raise GraphError(f"{what} is a whole number of {least} or more, below 2**63, got {shown(x)}", hint=hint)
+        hint = "a number known when the kernel is built" if isinstance(x, Arithmetic) else f"{what} counts from {least}, below 2**63"
+        raise GraphError(f"{what} is a whole number of {least} or more, got {shown(x)}", hint=hint)
     return number
 
 
