@@ -318,7 +318,8 @@ def builtins_page() -> str:
         "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says "
         "what work items that share memory may rely on.",
         "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others "
-        "are refused there. In kernels most functions of numbers take vectors as well, lane by lane; `select`, `where` and `popcount` do not.",
+        "are refused there. In kernels most functions of numbers take vectors as well, lane by lane; `select`, "
+        "`where` and `popcount` do not.",
         *builtin_parts())
 
 
