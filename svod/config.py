@@ -41,7 +41,8 @@ class Config:
     vector_bits: int | None = None
     """Width of a SIMD register to generate code for; None: what the target prefers."""
     contract: str = "reductions"
-    """Where a multiply and an add may become one rounding (fma): in reductions only, nowhere ("off"), or everywhere ("all")."""
+    """Where a multiply and an add may become one rounding (fma): in reductions of graphs, and wherever they meet in kernels of the
+    language, as CUDA's compiler does ("reductions"); nowhere ("off"); everywhere ("all")."""
     check: frozenset[str] = frozenset()
     """Run-time checks compiled into kernels: bounds, race, overflow."""
     opt_level: int = 3

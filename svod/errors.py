@@ -7,10 +7,13 @@ from __future__ import annotations
 
 
 class SvodError(Exception):
-    """Base class. `what` is in the user's words; `at` says where (node, rule, argument, file:line); `hint` says what to do."""
+    """Base class. `what` is in the user's words; `at` says where (node, rule, argument, file:line); `hint` says what to do.
 
-    def __init__(self, what: str, *, at: str = "", hint: str = "") -> None:
-        self.what, self.at, self.hint = what, at, hint
+    `about` is the part of a program that cannot be done, for whoever knows where that was written.
+    """
+
+    def __init__(self, what: str, *, at: str = "", hint: str = "", about: object = None) -> None:
+        self.what, self.at, self.hint, self.about = what, at, hint, about
         super().__init__("\n".join(s for s in (what, f"  at: {at}" if at else "", f"  hint: {hint}" if hint else "") if s))
 
 

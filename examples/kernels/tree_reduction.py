@@ -1,6 +1,7 @@
 """The sum of an array by trees in shared memory, in two launches of one kernel.
 
-Shows: a loop whose stride is the whole grid; a tree over shared memory with a barrier for each level (`while` over a number that is known
+Shows: a share of the array for each block, through which its work items walk side by side (so that memory is read in order, on a CPU and on
+a GPU); a tree over shared memory with a barrier for each level (`while` over a number that is known
 while the kernel is traced unrolls; here it is a loop at run time); a second launch that sums what the blocks have left. No atomics: the
 result is the same, bit for bit, every time.
 """
@@ -16,11 +17,13 @@ BLOCK, BLOCKS = 256, 64
 
 @sl.kernel
 def block_sums(a: sl.Array[sl.f32], sums: sl.Array[sl.f32]) -> None:
-    """sums[block] = the sum of the elements of this block's work items."""
+    """sums[block] = the sum of this block's share of the elements."""
     scratch = sl.shared(BLOCK, sl.f32)
     t = sl.thread_idx.x
+    share = sl.cdiv(a.size, sl.grid_dim.x)
+    first = sl.block_idx.x * share
     acc = sl.f32(0)
-    for i in range(sl.global_id(), a.size, sl.grid_dim.x * sl.block_dim.x):
+    for i in range(first + t, min(first + share, a.size), sl.block_dim.x):
         acc += a[i]
     scratch[t] = acc
     sl.barrier()

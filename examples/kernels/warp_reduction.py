@@ -28,8 +28,10 @@ def lanes_sum(value: Any) -> Any:
 def warp_sum(a: sl.Array[sl.f32], out: sl.Array[sl.f32]) -> None:
     """Adds the sum of a to out[0]."""
     parts = sl.shared(BLOCK // LANES, sl.f32)
+    share = sl.cdiv(a.size, sl.grid_dim.x)
+    first = sl.block_idx.x * share
     acc = sl.f32(0)
-    for i in range(sl.global_id(), a.size, sl.grid_dim.x * sl.block_dim.x):
+    for i in range(first + sl.thread_idx.x, min(first + share, a.size), sl.block_dim.x):
         acc += a[i]
     acc = lanes_sum(acc)
     if sl.lane_id() == 0:

@@ -207,10 +207,10 @@ def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | N
     if stop_after and stop_after not in names:
         raise ConfigError(f"no stage is called {stop_after!r}", hint=f"one of {', '.join(names)}")
     end, after = names.index(stop_after or names[-1]) + 1, names.index("choose-schedule") + 1
-    chosen = _through(PIPELINE[: min(after, end)], sink, ctx, listen)
+    chosen = through(PIPELINE[: min(after, end)], sink, ctx, listen)
     while True:
         try:
-            out = _through(PIPELINE[after:end], chosen, ctx, listen)
+            out = through(PIPELINE[after:end], chosen, ctx, listen)
             break
         except ScheduleError as e:
             other = plainer(sink, chosen, ctx)
@@ -224,7 +224,8 @@ def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | N
     return out
 
 
-def _through(stages: tuple[Stage, ...], sink: UOp, ctx: Context, listen: Listener | None) -> UOp:
+def through(stages: tuple[Stage, ...], sink: UOp, ctx: Context, listen: Listener | None) -> UOp:
+    """What `stages` make of `sink`, one after the other; `listen` sees every result and its seconds."""
     out = sink
     for stage in stages:
         began = time.perf_counter()

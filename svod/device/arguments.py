@@ -112,7 +112,8 @@ def _array_of(value: object) -> NDArray[Any]:
     try:
         return np.asarray(memoryview(value))  # type: ignore[arg-type]
     except (TypeError, ValueError, NotImplementedError) as e:
-        hint = "pass np.asarray(x, dtype)" if isinstance(value, Sequence | int | float) or hasattr(value, "__array__") else ""
+        wrappable = isinstance(value, Sequence | int | float) or hasattr(value, "__array__")
+        hint = "pass np.asarray(x, dtype)" if wrappable else "pass an array: np.empty(n, dtype) makes one"
         raise ArgumentError(f"{_named(value)} is not {ACCEPTED}", hint=hint) from e
 
 
@@ -279,6 +280,7 @@ def _number(kernel_name: str, variable: ScalarArg, value: object) -> int | float
         if variable.dtype.is_float and isinstance(value, float | np.floating):
             return float(value)
     kind = "True or False" if variable.dtype.is_bool else "a number" if variable.dtype.is_float else "a whole number"
-    hint = f"int({variable.name})" if kind == "a whole number" and isinstance(value, float | np.floating | np.bool_ | bool) else ""
+    convertible = kind == "a whole number" and isinstance(value, float | np.floating | np.bool_ | bool)
+    hint = f"int({variable.name})" if convertible else f"pass {kind}: arguments are given in the order of the parameters, or by name"
     raise LaunchError(f"variable {variable.name!r} of kernel {kernel_name!r} takes {kind} in [{variable.min}, {variable.max}], "
                       f"and {shown(value)} was given", hint=hint)

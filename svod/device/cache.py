@@ -116,7 +116,7 @@ class DiskCache:
     # --- the two operations that matter --------------------------------------------------------------------------------------------
 
     def get(self, key: str) -> bytes | None:
-        """The payload put under `key`, or None. A hit counts as a use. Damaged entries are removed."""
+        """The payload put under `key`, or None. A hit counts as a use. A damaged entry is removed, with a RuntimeWarning that names it."""
         digest = digest_of(key)
         payload = self._fallback.get(digest)
         if payload is None and isinstance(found := self._read(digest, mark=True), Entry):
@@ -225,6 +225,9 @@ class DiskCache:
                 if _remove(path, os.lstat(path)):
                     with self._lock:
                         self._removed += 1
+                    if mark:
+                        warnings.warn(f"an entry of the kernel cache was damaged ({found.reason}) and is removed: {path}. The kernel is "
+                                      "compiled again; `svod cache verify` looks through the others", RuntimeWarning, stacklevel=3)
         elif found is not None and mark:
             with suppress(OSError):
                 os.utime(path, ns=(now := time.time_ns(), now), follow_symlinks=False)

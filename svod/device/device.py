@@ -18,12 +18,14 @@ from svod.config import settings
 from svod.device.allocator import Allocator
 from svod.device.buffer import set_device_resolver
 from svod.device.cache import DiskCache
+from svod.device.collector import without_collector
 from svod.device.entry import join_key
 from svod.device.fingerprint import code_fingerprint
 from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device, parse_name
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
+from svod.device.watch import watched
 from svod.dtype import dtypes
 from svod.errors import DeviceError, DeviceUnavailable, GraphError, ScheduleError, SpecError
 from svod.ir.args import KernelInfo
@@ -198,7 +200,8 @@ class Device(metaclass=_DeviceType):
         """
         kernel = _prepared(ast, name, opts)
         key = self._key(kernel)
-        return self._programs.get_or_make(key, lambda: self._make(kernel, key))
+        with without_collector():
+            return self._programs.get_or_make(key, lambda: self._make(kernel, key))
 
     def schedule(self, ast: UOp) -> tuple[Opt, ...]:
         """The Opts this device's strategy chooses for a kernel: a start for `compile(ast, opts=…)`. Raises GraphError."""
@@ -233,7 +236,7 @@ class Device(metaclass=_DeviceType):
         if load is None:
             return self.runtime(self.compiler.compile(self.renderer.render(kernel)))
         disk = disk_cache()
-        if disk is not None and (payload := disk.get(key)) is not None:
+        if disk is not None and not watched() and (payload := disk.get(key)) is not None:
             try:
                 compiled, stored = from_payload(payload)
                 return load(replace(compiled, ast=kernel), stored)[0]

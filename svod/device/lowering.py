@@ -39,7 +39,7 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     """Runs the pipeline on a SINK; a LINEAR program is taken as it is, with nothing known about its reach."""
     zero = UOp.const(0, dtypes.index)
     if ast.op is Op.THREADS:
-        return _threads(ast, target, config or settings().config)
+        return _threads(ast, target, config or settings().config, listen or stage_listener(ast.arg.name or "kernel"))
     if ast.op is Op.LINEAR:
         meta = describe(ast)
         return Lowered(ast, meta, (zero,) * len(meta.buffers), zero, ())
@@ -57,14 +57,14 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs, ids)
 
 
-def _threads(ast: UOp, target: Target, config: Config) -> Lowered:
+def _threads(ast: UOp, target: Target, config: Config, listen: Listener | None) -> Lowered:
     """A thread kernel, checked: as it is where the target executes statements, else its work items as loops and lanes.
 
     Its buffers may be one and the same array, as each work item reads and writes in its own order.
     """
     verify(ast, THREADS)
     zero = UOp.const(0, dtypes.index)
-    linear = ast if target.statements else lower_threads(ast, target, config)
+    linear = ast if target.statements else lower_threads(ast, target, config, listen)
     run, meta = describe(linear), describe(ast)
     if not target.statements:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)

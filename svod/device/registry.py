@@ -13,11 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, distributions
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from svod.device.memo import MemoryCache
 from svod.errors import ConfigError, DeviceError, DeviceUnavailable, SvodError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint  # 15 ms, and needed for plug-ins alone
 
 GROUP = "svod.devices"
 BUILT_IN: Mapping[str, str] = {"CPU": "svod.device.cpu:PROBE", "INTERP": "svod.device.interp:PROBE", "NULL": "svod.device.null:PROBE"}
@@ -109,12 +112,24 @@ class OfflineProbe(Probe, Protocol):
         """A Device for this architecture that runs nothing. DeviceUnavailable if there is no such architecture."""
 
 
+class _Own(NamedTuple):
+    """Where the probe of a device of svod's own is: what an EntryPoint says of one of a plug-in."""
+
+    name: str
+    value: str
+
+    def load(self) -> object:
+        """The probe."""
+        module, _, attribute = self.value.partition(":")
+        return getattr(import_module(module), attribute)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A device somebody knows how to open. `refusal` says why it is not to be, "" if it is."""
 
     name: str
-    entry: EntryPoint
+    entry: EntryPoint | _Own
     origin: str = "svod"
     """The distribution that registered it."""
     refusal: str = ""
@@ -124,7 +139,7 @@ class Registry:
     """Probes by name, and what they opened. Safe to use from any thread."""
 
     def __init__(self, built_in: Mapping[str, str] = BUILT_IN) -> None:
-        self.built_in = {name: _Known(name, EntryPoint(name, where, GROUP)) for name, where in built_in.items()}
+        self.built_in = {name: _Known(name, _Own(name, where)) for name, where in built_in.items()}
         self._open: MemoryCache[str, object] = MemoryCache(DEVICES_KEPT)
 
     def list_devices(self) -> list[DeviceInfo]:
@@ -194,6 +209,8 @@ class Registry:
 
 def _plug_ins() -> list[_Known]:
     """What the installed distributions register. One at a time, so that a damaged one harms no other; the same twice counts once."""
+    from importlib.metadata import EntryPoint, distributions
+
     found: dict[tuple[str, str], _Known] = {}
     for dist in distributions():
         try:

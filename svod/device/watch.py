@@ -6,6 +6,9 @@ Invariant: with both settings off there is no listener, and compiling pays nothi
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +20,34 @@ from svod.ir.uop import UOp
 _kernels = count()
 
 
-def stage_listener(name: str) -> Listener | None:
-    """Prints a line for each stage from SVOD_DEBUG=2 on (1: only the schedule), and writes each stage's graph below SVOD_DUMP."""
+_told: ContextVar[Listener | None] = ContextVar("svod_stages", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """`listener` is told of every stage of what is lowered inside, in place of what the settings show."""
+    token = _told.set(listener)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def watched() -> bool:
+    """Whether compilations are to be seen: what lies on disk already is compiled again then, as there is nothing to see of it."""
     debug = settings().debug
-    if debug.debug < 1 and debug.dump is None:
+    return debug.debug > 0 or debug.dump is not None
+
+
+def stage_listener(name: str) -> Listener | None:
+    """Prints a line for each stage from SVOD_DEBUG=2 on (1: only the schedule), and writes each stage's graph below SVOD_DUMP.
+
+    Inside of `listening`: the listener given there.
+    """
+    debug = settings().debug
+    if (told := _told.get()) is not None:
+        return told
+    if not watched():
         return None
     folder = None if debug.dump is None else debug.dump / f"{next(_kernels):04}-{name}"
     number = count()

@@ -101,10 +101,15 @@ class SubgroupArg:
 
 @dataclass(frozen=True, slots=True)
 class MessageArg:
-    """What a PRINT or ASSERT says, with {} for each value, and where it was written."""
+    """What a PRINT or ASSERT says, with {} for each value, and where it was written.
+
+    `kind` of an ASSERT: "" of an assertion of the author; "bounds" of a check that an index is within its axis, whose text is the whole
+    error; "place" of one that always holds, and says where the statement behind it was written.
+    """
 
     text: str
     place: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +158,15 @@ class VarArg:
 
 @dataclass(frozen=True, slots=True)
 class MemArg:
-    """Memory the kernel itself owns: a number that tells such memories apart, elements, a name."""
+    """Memory the kernel itself owns: a number that tells such memories apart, elements, a name.
+
+    `dynamic`, of memory of a group: `size` is the most; a launch gives as many bytes as the variable `_shared_bytes` says.
+    """
 
     id: int
     size: int
     name: str = ""
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,14 +85,14 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     args.ConstArg: lambda a: _number(a.value),
     args.ParamArg: lambda a: _fields(slot=a.slot, name=a.name, size=a.size),
     args.VarArg: lambda a: _fields(name=a.name, min=a.min, max=a.max),
-    args.MemArg: lambda a: _fields(id=a.id, size=a.size, name=a.name or None),
+    args.MemArg: lambda a: _fields(id=a.id, size=a.size, name=a.name or None, dynamic=a.dynamic or None),
     args.RangeArg: lambda a: f"axis={'.'.join(map(str, a.path)) or 'none'}, {a.kind.value}",
     args.SpecialArg: lambda a: f"axis={a.axis}, {a.kind.value}",
     args.ShuffleArg: lambda a: f"[{', '.join(map(str, a.lanes))}]",
     args.KernelInfo: _kernel,
     args.ValueArg: lambda a: _fields(id=a.id, name=a.name or None),
     args.SubgroupArg: lambda a: ", ".join([a.kind.value, _fields(width=a.width, op=a.op)]),
-    args.MessageArg: lambda a: _fields(text=a.text, place=a.place or None),
+    args.MessageArg: lambda a: _fields(text=a.text, place=a.place or None, kind=a.kind or None),
     args.ThreadsInfo: lambda a: ", ".join(
         [*[_fields(name=a.name)] * bool(a.name), f"block=[{', '.join(map(str, a.block))}]", f"subgroup={a.subgroup}"]),
 }
@@ -159,6 +159,15 @@ class _Reader:
             return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
         except (ValueError, OverflowError) as e:
             raise self.line.error(f"{text!r} is not a number", token, "numbers are 1, -2.5, 1e-05, inf, nan, true, false") from e
+
+    def flag(self, key: str) -> bool:
+        """A truth value; false if it is not there."""
+        if key not in self.named:
+            return False
+        token = self.take(key, "word")
+        if token.text not in ("true", "false"):
+            raise self.line.error(f"{token.text!r} is neither true nor false", token)
+        return token.text == "true"
 
     def whole(self, key: str = "") -> int:
         return self.as_whole(self.take(key, "number"))
@@ -239,7 +248,7 @@ _READ: dict[type, Callable[[_Reader], Any]] = {
     args.ConstArg: lambda r: args.ConstArg.of(r.number()),
     args.ParamArg: lambda r: args.ParamArg(r.whole("slot"), r.string("name"), r.whole("size") if "size" in r.named else None),
     args.VarArg: lambda r: args.VarArg(r.string("name"), r.number("min"), r.number("max")),
-    args.MemArg: lambda r: args.MemArg(r.whole("id"), r.whole("size"), r.string("name", "")),
+    args.MemArg: lambda r: args.MemArg(r.whole("id"), r.whole("size"), r.string("name", ""), r.flag("dynamic")),
     args.RangeArg: lambda r: args.RangeArg(r.path(), r.word(args.AxisKind)),
     args.SpecialArg: lambda r: args.SpecialArg(r.word(args.SpecialKind), r.whole("axis")),
     args.ShuffleArg: lambda r: args.ShuffleArg(tuple(r.as_whole(i.token) for i in r.listed())),
@@ -247,7 +256,7 @@ _READ: dict[type, Callable[[_Reader], Any]] = {
     args.ValueArg: lambda r: args.ValueArg(r.whole("id"), r.string("name", "")),
     args.SubgroupArg: lambda r: args.SubgroupArg(r.word(args.SubgroupKind), r.whole("width"),
                                                  r.word(Op, "op") if "op" in r.named else None),
-    args.MessageArg: lambda r: args.MessageArg(r.string("text"), r.string("place", "")),
+    args.MessageArg: lambda r: args.MessageArg(r.string("text"), r.string("place", ""), r.string("kind", "")),
     args.ThreadsInfo: lambda r: args.ThreadsInfo(r.string("name", ""), r.block(), r.whole("subgroup")),
     args.BarrierScope: lambda r: r.word(args.BarrierScope),
     args.AtomicKind: lambda r: r.word(args.AtomicKind),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from svod.dtype import DType
-from svod.errors import LaunchError
+from svod.errors import ArgumentError, LaunchError
 from svod.ir.ops import Op
 from svod.ir.semantics import storage
 from svod.ir.uop import UOp
@@ -52,26 +52,32 @@ class Assertion:
     text: str
     place: str
     dtypes: tuple[DType, ...]
+    kind: str = ""
 
     @staticmethod
     def of(u: UOp, before: int = 1) -> Assertion:
         """Of an ASSERT with `before` operands before its values: 1 in a thread kernel, LINEAR_OPERANDS in a linear program."""
-        return Assertion(u.arg.text, u.arg.place, tuple(s.dtype for s in u.src[before:]))
+        return Assertion(u.arg.text, u.arg.place, tuple(s.dtype for s in u.src[before:]), u.arg.kind)
 
     @property
     def number(self) -> int:
         """A positive number of 62 bits, another one for whatever says something else; the same in every process."""
-        key = repr((self.text, self.place, [repr(t) for t in self.dtypes]))
+        key = repr((self.text, self.place, [repr(t) for t in self.dtypes], *filter(None, (self.kind,))))
         return 1 + (int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 2)
 
     def what(self, values: Sequence[Any]) -> str:
         """What failed, with the values of the work item it failed in."""
         text = filled(self.text, [word(v, t) for v, t in zip(values, self.dtypes, strict=True)])
+        if self.kind == "bounds":
+            return text
         return f"assertion failed: {text}" if text else "assertion failed"
 
     def error(self, kernel: str, where: str, values: Sequence[Any]) -> LaunchError:
-        """The error of a launch; `where` names the work item."""
-        return LaunchError(self.what(values), at=", ".join(p for p in (self.place, f"kernel {kernel!r}", where) if p))
+        """The error of a launch; `where` names the work item. An index out of its axis is an ArgumentError."""
+        at = ", ".join(p for p in (self.place, f"kernel {kernel!r}", where) if p)
+        if self.kind == "bounds":
+            return ArgumentError(self.what(values), at=at, hint="guard the access by a condition, or pass an array that is large enough")
+        return LaunchError(self.what(values), at=at)
 
 
 def assertions(kernel: UOp) -> dict[int, Assertion]:

@@ -35,6 +35,8 @@ class Statements:
         self.fixed: dict[UOp, None] = {}
         """Ids, and expressions without VALUEs, in the order in which they can be computed."""
         self.used = _used(threads)
+        self.written = ""
+        """Where the statement that is compiled next was written, if an ASSERT of that kind says so."""
         for u in threads.find(Op.PARAM, Op.DEFINE_VAR, Op.DEFINE_LOCAL, Op.DEFINE_REG):
             self.at(u)
         self.body = self.block(threads.src[0])
@@ -87,7 +89,8 @@ class Statements:
     # ---- statements ---------------------------------------------------------------------------------------------------
     def block(self, block: UOp) -> Body:
         """The statements of a BLOCK, as far as any item gets."""
-        steps = [(s.op in _CONTROL, self.statement(s)) for s in block.src]
+        steps = [(s.op in _CONTROL, self.located(s, before)) for before, s in zip((None, *block.src), block.src, strict=False)
+                 if not _is_place(s)]
 
         def body(run: Run, mask: Mask) -> Mask | None:
             for control, step in steps:
@@ -101,6 +104,11 @@ class Statements:
             return mask
         return body
 
+    def located(self, u: UOp, before: UOp | None) -> Callable[[Run, Mask], Any]:
+        """A statement, whose place may be told by the one before it."""
+        self.written = before.arg.place if before is not None and _is_place(before) else ""
+        return self.statement(u)
+
     def statement(self, u: UOp) -> Callable[[Run, Mask], Any]:
         return _CONTROL[u.op](self, u) if u.op in _CONTROL else _PLAIN[u.op](self, u)
 
@@ -109,11 +117,11 @@ class Statements:
         k = self.at(value)
         if expr.op is Op.LOAD:
             inner = self.roots(expr)
-            step = memory.load_cell(expr, k) if memory.is_cell(expr.src[0]) else memory.load(expr, k, self.at)
+            step = memory.load_cell(expr, k) if memory.is_cell(expr.src[0]) else memory.load(expr, k, self.at, self.written)
             return self.after(step, *inner)
         if expr.op is Op.ATOMIC:
             self.code.written.add(expr.src[0].src[0])
-            return self.after(memory.atomic(expr, k, self.at, value in self.used), *self.roots(expr))
+            return self.after(memory.atomic(expr, k, self.at, value in self.used, self.written), *self.roots(expr))
         if expr.op is Op.SUBGROUP:
             return self.after(exchange(expr, k, self.at), *expr.src)
         return self.after(_bound(k, self.at(expr)), expr)
@@ -124,10 +132,12 @@ class Statements:
 
     def store(self, u: UOp) -> Plain:
         self.code.written.add(u.src[0].src[0])
-        step = memory.store_cell(u, self.at) if memory.is_cell(u.src[0]) else memory.store(u, self.at)
+        step = memory.store_cell(u, self.at) if memory.is_cell(u.src[0]) else memory.store(u, self.at, self.written)
         return self.after(step, *self.roots(u))
 
     def barrier(self, u: UOp) -> Plain:
+        written = self.written
+
         def step(run: Run, mask: Mask) -> None:
             if run.races is not None:
                 run.races.barrier(run, mask)
@@ -138,10 +148,10 @@ class Statements:
             if (split := waited.any(axis=1) & absent.any(axis=1)).any():
                 group = int(np.flatnonzero(split)[0])
                 item = group * run.group + int(np.flatnonzero(absent[group])[0])
-                there = group * run.group + int(np.flatnonzero(waited[group])[0])
-                raise run.failed("divergent barrier: a work item of the group is elsewhere", item,
-                                 hint=f"{run.place(there)} waits at the BARRIER: all work items of a group that have not returned reach it "
-                                      "together, so take it out of the branch or loop")
+                who = f"at the barrier: {run.named(waited, group)}; elsewhere: {run.named(absent, group)}"
+                raise run.failed("divergent barrier: a work item of the group is elsewhere", item, written=written,
+                                 hint=f"{who}. All work items of a group that have not returned reach it together: take it out of the "
+                                      "branch or loop")
         return step
 
     def print_(self, u: UOp) -> Plain:
@@ -247,6 +257,11 @@ _PLAIN: dict[Op, Callable[[Statements, UOp], Plain]] = {
 _CONTROL: dict[Op, Callable[[Statements, UOp], Control]] = {
     Op.BRANCH: Statements.branch, Op.LOOP: Statements.loop, Op.FOR: Statements.for_, Op.BREAK: Statements.break_,
     Op.CONTINUE: Statements.continue_, Op.RETURN: Statements.return_}
+
+
+def _is_place(u: UOp) -> bool:
+    """An ASSERT that does nothing but say where the statement behind it was written."""
+    return u.op is Op.ASSERT and u.arg.kind == "place"
 
 
 def _bound(k: int, p: int) -> Plain:

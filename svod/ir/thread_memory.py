@@ -33,14 +33,16 @@ class Access:
     gate: int | None
     what: str
     op: Op
+    written: str = ""
+    """Where in the author's file, if that is known."""
 
     @staticmethod
-    def of(op: Op, index: UOp, at: Callable[[UOp], int]) -> Access:
+    def of(op: Op, index: UOp, at: Callable[[UOp], int], written: str = "") -> Access:
         """The access by `op` through an INDEX; `at` gives the places of nodes."""
         memory = index.src[0]
         kind = {Op.PARAM: "buffer", Op.DEFINE_LOCAL: "shared memory", Op.DEFINE_REG: "local memory"}[memory.op]
         what = f"{op.name} at index {{index}} of {kind} {_name(memory)!r}"
-        return Access(memory, at(index.src[1]), at(index.src[2]) if len(index.src) == 3 else None, what, op)
+        return Access(memory, at(index.src[1]), at(index.src[2]) if len(index.src) == 3 else None, what, op, written)
 
     def gated(self, run: Run, mask: Mask) -> Mask | None:
         """The items that access."""
@@ -64,10 +66,10 @@ class Access:
     def check(self, run: Run, index: Any, size: int, members: Members) -> None:
         if np.ndim(index) == 0:
             if not 0 <= index < size:
-                raise run.outside(self.what, index, size, int(members[0]))
+                raise run.outside(self.what.format(index=index), size, int(members[0]), self.written)
         elif index.size and (index.max() >= size or index.min() < 0):
             first = int(np.flatnonzero((index < 0) | (index >= size))[0])
-            raise run.outside(self.what, index[first], size, int(members[first]))
+            raise run.outside(self.what.format(index=index[first]), size, int(members[first]), self.written)
 
 
 def _name(memory: UOp) -> str:
@@ -78,9 +80,9 @@ def _signed(index: Any) -> Any:
     return index if index.dtype == np.int64 else index.astype(np.int64)
 
 
-def load(u: UOp, k: int, at: Callable[[UOp], int]) -> Step:
+def load(u: UOp, k: int, at: Callable[[UOp], int], written: str = "") -> Step:
     """A LOAD into place `k`. Items that do not take part have 0 there."""
-    x, kind = Access.of(Op.LOAD, u.src[0], at), storage(u.dtype)
+    x, kind = Access.of(Op.LOAD, u.src[0], at, written), storage(u.dtype)
     alt = at(u.src[1]) if x.gate is not None else None
 
     def step(run: Run, mask: Mask) -> None:
@@ -114,9 +116,9 @@ def load_cell(u: UOp, k: int) -> Step:
     return step
 
 
-def store(u: UOp, at: Callable[[UOp], int]) -> Step:
+def store(u: UOp, at: Callable[[UOp], int], written: str = "") -> Step:
     """A STORE. Of items that write one element, the last one's value stays."""
-    x, value = Access.of(Op.STORE, u.src[0], at), at(u.src[1])
+    x, value = Access.of(Op.STORE, u.src[0], at, written), at(u.src[1])
 
     def step(run: Run, mask: Mask) -> None:
         if (inside := x.gated(run, mask)) is None:
@@ -156,9 +158,9 @@ Update = Callable[[Any, Any, Any], Any]
 """What an element becomes, of its old value, the operand, and what was expected."""
 
 
-def atomic(u: UOp, k: int, at: Callable[[UOp], int], wanted: bool) -> Step:
+def atomic(u: UOp, k: int, at: Callable[[UOp], int], wanted: bool, written: str = "") -> Step:
     """An ATOMIC, its old values into place `k` (0 where the gate is false). `wanted` is whether anything uses them."""
-    x, places = Access.of(Op.ATOMIC, u.src[0], at), [at(s) for s in u.src[1:]]
+    x, places = Access.of(Op.ATOMIC, u.src[0], at, written), [at(s) for s in u.src[1:]]
     kind, update = storage(u.dtype), _update(u)
     counts = u.arg is AtomicKind.ADD and u.dtype.is_int
     at_once = None if wanted or not u.dtype.is_int else _AT_ONCE.get(u.arg)

@@ -18,6 +18,8 @@ from svod.ir.uop import UOp
 
 Mask = NDArray[np.bool_]
 Ids = tuple[int, int, int]
+SHOWN = 4
+"""Work items that an error lists by name."""
 
 
 @dataclass
@@ -75,14 +77,25 @@ class Run:
         group, inside = divmod(int(item), self.group)
         return place(self.first + group, inside, self.grid, self.block)
 
-    def outside(self, what: str, index: Any, size: int, item: int) -> ArgumentError:
-        """The error of an access out of bounds by an item."""
-        return ArgumentError(f"{what.format(index=index)}, which has {size} elements", at=f"kernel {self.kernel!r}, {self.place(item)}",
+    def outside(self, what: str, size: int, item: int, written: str = "") -> ArgumentError:
+        """The error of an access out of bounds by an item; `written` is the place in the author's file."""
+        return ArgumentError(f"{what}, which has {size} elements", at=self.at(item, written),
                              hint="pass a buffer that is large enough, or guard the access by a condition")
 
-    def failed(self, what: str, item: int, hint: str = "") -> LaunchError:
+    def failed(self, what: str, item: int, hint: str = "", written: str = "") -> LaunchError:
         """The error of a statement in an item."""
-        return LaunchError(what, at=f"kernel {self.kernel!r}, {self.place(item)}", hint=hint)
+        return LaunchError(what, at=self.at(item, written), hint=hint)
+
+    def at(self, item: int, written: str = "") -> str:
+        """Where something happened: the author's line, the kernel, the item."""
+        return ", ".join(filter(None, (written, f"kernel {self.kernel!r}", self.place(item))))
+
+    def named(self, mask: Mask, group: int) -> str:
+        """`threads (0, 0, 0), (1, 0, 0) and 30 more`: the items of a mask in one of the groups executed."""
+        inside = np.flatnonzero(mask.reshape(self.groups, self.group)[group]).tolist()
+        some = ", ".join(str(ids(i, self.block)) for i in inside[:SHOWN])
+        more = f" and {len(inside) - SHOWN} more" if len(inside) > SHOWN else ""
+        return f"thread{'s' * (len(inside) > 1)} {some}{more}"
 
 
 def place(group: int, item: int, grid: Sequence[int], block: Sequence[int]) -> str:

@@ -17,6 +17,8 @@ MAX_BLOCK = (1024, 1024, 64)
 MAX_ITEMS = 1024
 """Work items of a group."""
 MAX_SUBGROUP = 64
+MAX_DYNAMIC = 1 << 20
+"""Bytes of dynamic shared memory that a launch may give a group; devices may allow less."""
 STATEMENTS = frozenset((
     Op.LET, Op.STORE, Op.BRANCH, Op.FOR, Op.LOOP, Op.BREAK, Op.CONTINUE, Op.RETURN, Op.BARRIER, Op.PRINT, Op.ASSERT))
 """What a BLOCK holds."""
@@ -38,6 +40,11 @@ def block_id(axis: int) -> UOp:
 def thread_id(axis: int, block: tuple[int, int, int]) -> UOp:
     """The number of the work item in its group along `axis` (0 to 2); `block` is the shape of the group."""
     return UOp.special(SpecialKind.LOCAL, axis, block[axis])
+
+
+def shared_variable() -> UOp:
+    """The hidden scalar parameter of a thread kernel with dynamic shared memory: how many bytes of it a launch gives each group."""
+    return UOp.variable("_shared_bytes", 0, MAX_DYNAMIC)
 
 
 def needed_values(u: UOp) -> frozenset[UOp]:

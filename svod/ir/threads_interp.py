@@ -12,11 +12,13 @@ not end here, and no limit stops it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from svod.dtype import PtrDType
 from svod.errors import LaunchError
 from svod.ir.args import SpecialKind
 from svod.ir.interp import Arguments
@@ -27,10 +29,11 @@ from svod.ir.spec import THREADS, verify
 from svod.ir.thread_machine import Statements
 from svod.ir.thread_race import Races
 from svod.ir.thread_state import Ids, Run
-from svod.ir.threads import AXES, grid_variable
+from svod.ir.threads import AXES, grid_variable, shared_variable
 from svod.ir.uop import UOp
 
 ITEMS_AT_ONCE = 1 << 16
+SHARED = shared_variable().arg.name
 BYTES_AT_ONCE = 64 << 20
 """What the memories of the groups executed at once may take."""
 
@@ -59,21 +62,23 @@ class ThreadsInterpreter(Arguments):
     def run(self, buffers: Sequence[NDArray[Any]], values: Mapping[str, int | float] | None = None, grid: Sequence[int] = ()) -> None:
         """Executes the kernel. `buffers[slot]` is a C-contiguous array of the storage dtype of that PARAM, of any shape; `values` are the
         variables by name. `grid` counts the groups along x, y, z; what it leaves out comes from the variables _grid_x, … and is else 1.
+        `_shared_bytes` among the values is how much dynamic shared memory each group has; without it there is none.
 
         ArgumentError for an unsuitable buffer or an access out of bounds; LaunchError for variables, a divergent barrier, an ASSERT.
         """
         given = dict(values or {})
         size = self.grid(given, grid)
         used = {u.arg.name for u, _ in self.code.by_op[Op.DEFINE_VAR]}
+        shared = int(self.checked(shared_variable(), given.setdefault(SHARED, 0)))
         given.update({n: g for n, g in zip(map(_grid_name, range(3)), size, strict=True) if n in used})
-        given = {n: v for n, v in given.items() if n in used or n not in map(_grid_name, range(3))}
+        given = {n: v for n, v in given.items() if n in used or n not in (SHARED, *map(_grid_name, range(3)))}
         frame = self.code.frame.copy()
         arrays = {p: self.buffer(p, buffers) for p, _ in self.code.by_op[Op.PARAM]}
         self.set_variables(frame, given, 1)
         printed: list[str] = []
         try:
             with np.errstate(all="ignore"):
-                self.execute(frame, arrays, size, printed)
+                self.execute(frame, arrays, (size, shared), printed)
         finally:
             for line in printed:
                 self.write(line)
@@ -88,9 +93,10 @@ class ThreadsInterpreter(Arguments):
             raise LaunchError(f"a grid of {len(grid)} axes", at=self.at, hint="a launch has the axes x, y and z")
         return (sizes[0], sizes[1], sizes[2])
 
-    def execute(self, frame: list[Any], arrays: dict[UOp, NDArray[Any]], grid: Ids, printed: list[str]) -> None:
-        """All groups, as many at once as fit."""
-        rows = {u: fresh(u) for op in (Op.DEFINE_LOCAL, Op.DEFINE_REG) for u, _ in self.code.by_op[op]}
+    def execute(self, frame: list[Any], arrays: dict[UOp, NDArray[Any]], sizes: tuple[Ids, int], printed: list[str]) -> None:
+        """All groups, as many at once as fit. `sizes`: the groups along each axis, the bytes of dynamic shared memory of each."""
+        grid, shared = sizes
+        rows = {u: fresh(_sized(u, shared)) for op in (Op.DEFINE_LOCAL, Op.DEFINE_REG) for u, _ in self.code.by_op[op]}
         items = int(np.prod(self.block))
         taken = sum(row.nbytes * (items if u.op is Op.DEFINE_REG else 1) for u, row in rows.items())
         at_once = max(1, min(ITEMS_AT_ONCE // items, BYTES_AT_ONCE // max(1, taken)))
@@ -109,6 +115,13 @@ class ThreadsInterpreter(Arguments):
             run.values[k] = _ids(run, u.arg.kind, u.arg.axis)
         for step in self.statements.prologue:
             step(run.values)
+
+
+def _sized(memory: UOp, shared: int) -> UOp:
+    """The memory, as large as a launch with `shared` bytes of dynamic shared memory makes it."""
+    if not memory.arg.dynamic or not isinstance(memory.dtype, PtrDType):
+        return memory
+    return memory.replace(arg=replace(memory.arg, size=shared // memory.dtype.base.itemsize))
 
 
 def _grid_name(axis: int) -> str:

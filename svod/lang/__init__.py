@@ -12,10 +12,10 @@ _NAMES: dict[str, str] = {
     "types": "Array Tensor Constexpr Stream bool_ i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 f8e4m3 f8e5m2 f8e4m3fnuz f8e5m2fnuz "
              "index",
     "ids": "thread_idx block_idx block_dim grid_dim global_id lane_id subgroup_id subgroup_size barrier",
-    "memory": "shared local atomic_add atomic_sub atomic_min atomic_max atomic_and atomic_or atomic_xor atomic_exchange atomic_cas vec "
-              "load_vector store_vector buffer_load buffer_store",
+    "memory": "shared shared_dynamic local atomic_add atomic_sub atomic_min atomic_max atomic_and atomic_or atomic_xor "
+              "atomic_exchange atomic_cas vec load_vector store_vector buffer_load buffer_store",
     "mathematics": "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan asin acos atan sinh cosh tanh erf erfc sigmoid "
-                   "floor ceil trunc round isnan isinf isfinite atan2 hypot copysign select where fma clamp bitcast popcount",
+                   "floor ceil trunc round isnan isinf isfinite atan2 hypot copysign fmod select where fma clamp cdiv bitcast popcount",
     "matrices": "mma",
     "subgroups": "shuffle shuffle_up shuffle_down shuffle_xor any_ all_ ballot",
     "diagnostics": "printf assert_ static_assert const_expr static_range range_constexpr",

@@ -7,7 +7,8 @@ Invariant: operands that are all static are computed by Python itself; otherwise
   becomes that float; a float beside an int gives f32. An int must fit the type as a signed or an unsigned number of its width.
 - Integers widen to the wider one; of one width and different sign the unsigned wins; index beside an int is index. An int beside a float
   takes that float; f16 beside bf16 is f32; bool beside a number is that number, bool beside bool computes in i32.
-- `/` of integers is f32; `//` and `%` floor, also for floats; `**` of an integer wants an exponent that is known and not negative.
+- `/` of integers is f32; `//` and `%` floor, of floats exactly as Python and NumPy do; x % 0.0 is NaN, x // 0.0 as x / 0.0.
+- `**` of integers wraps. An exponent that is known to be negative gives f32; one that turns out to be gives 0, or ±1 of ±1.
 """
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from svod.dtype import DType, Kind, convert, dtypes, from_numpy, promote
 from svod.errors import DTypeError, KernelError
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
-from svod.lang.value import Dynamic, Vector, describe
+from svod.lang.builder import Builder
+from svod.lang.divisions import float_floor_divide, float_modulo, integer_power
+from svod.lang.value import Array, Dynamic, Vector, describe, static_number
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod,
@@ -33,6 +36,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _MIRRORED = {"<": "<", "<=": "<=", ">": "<", ">=": "<="}
 _OPS = {"+": Op.ADD, "-": Op.SUB, "*": Op.MUL, "&": Op.AND, "|": Op.OR, "^": Op.XOR, "<<": Op.SHL, ">>": Op.SHR,
+        "//": Op.FLOORDIV, "%": Op.FLOORMOD,
         "<": Op.CMPLT, "<=": Op.CMPLE, "==": Op.CMPEQ, "!=": Op.CMPNE}
 
 
@@ -49,7 +53,8 @@ def number(value: Any) -> Dynamic | bool | int | float:
             raise KernelError(e.what, hint=e.hint) from None
     if isinstance(value, (bool, int, float)):
         return value
-    raise KernelError(f"{describe(value)} is not a number", hint="kernels compute with numbers, bools and elements of arrays")
+    hint = "an element of it: a[i]" if isinstance(value, Array) else "kernels compute with numbers, bools and elements of arrays"
+    raise KernelError(f"{describe(value)} is not a number", hint=hint)
 
 
 def _category(x: Dynamic | bool | int | float) -> int:
@@ -123,17 +128,19 @@ def typed(value: Any) -> Dynamic:
 
 # --- operators -------------------------------------------------------------------------------------------------------------------
 
-def binary(symbol: str, a: Any, b: Any) -> Any:
-    """`a symbol b` for one of OPERATORS."""
+def binary(symbol: str, a: Any, b: Any, builder: Builder | None = None) -> Any:
+    """`a symbol b` for one of OPERATORS. `builder`: where statements go, which `//` and `%` of floats and `**` of integers may take."""
+    if isinstance(a, Array) or isinstance(b, Array):
+        raise KernelError(f"`{symbol}` of {describe(a)} and {describe(b)}", hint="kernels compute with elements: a[i] + b[i]")
     if not isinstance(a, (Dynamic, Vector)) and not isinstance(b, (Dynamic, Vector)):
         return OPERATORS[symbol](a, b)
     if isinstance(a, Vector) or isinstance(b, Vector):
-        return lanewise(lambda x, y: binary(symbol, x, y), a, b)
+        return lanewise(lambda x, y: binary(symbol, x, y, builder), a, b)
     x, y = number(a), number(b)
     if symbol == "/":
         return _divide(x, y)
     if symbol == "**":
-        return power(x, y)
+        return power(x, y, builder)
     if symbol == "@":
         raise KernelError("`@` has no meaning for dynamic scalars", hint="multiply and add in a loop")
     dtype, weak = common(x, y)
@@ -142,11 +149,16 @@ def binary(symbol: str, a: Any, b: Any) -> Any:
     if symbol in ("<<", ">>", "&", "|", "^") and dtype.is_float:
         raise KernelError(f"`{symbol}` takes integers, got {describe(a)} and {describe(b)}", hint="cast them: i32(x), or bitcast(x, i32)")
     left, right = operand(x, dtype), operand(y, dtype)
-    if symbol == "//":
-        return Dynamic(UOp(Op.FDIV, (left, right)).floor() if dtype.is_float else UOp(Op.FLOORDIV, (left, right)), weak)
-    if symbol == "%":
-        return Dynamic(_float_modulo(left, right) if dtype.is_float else UOp(Op.FLOORMOD, (left, right)), weak)
+    if symbol in ("//", "%") and dtype.is_float:
+        divide = float_floor_divide if symbol == "//" else float_modulo
+        return Dynamic(divide(left, right, _statements(builder, symbol)), weak)
     return Dynamic(UOp(_OPS[symbol], (left, right)), weak)
+
+
+def _statements(builder: Builder | None, symbol: str) -> Builder:
+    if builder is None:
+        raise KernelError(f"`{symbol}` takes statements, and stands where there are none", hint="compute it before, and use its value here")
+    return builder
 
 
 def _divide(x: Dynamic | bool | int | float, y: Dynamic | bool | int | float) -> Dynamic:
@@ -160,30 +172,23 @@ def _as_float(x: Dynamic | bool | int | float, dtype: DType) -> UOp:
     return x.uop.cast(dtype) if isinstance(x, Dynamic) else UOp.const(float(x), dtype)
 
 
-def _float_modulo(a: UOp, b: UOp) -> UOp:
-    """a - floor(a / b) * b, rounded once, moved into [0, b): exact while the quotient is below 2**mantissa."""
-    zero = UOp.const(0.0, a.dtype)
-    rest = (-(UOp(Op.FDIV, (a, b)).floor())).fma(b, a)
-    outside = UOp(Op.AND, (rest.ne(zero), UOp(Op.XOR, (rest < zero, b < zero))))
-    return outside.where(rest + b, rest)
-
-
-def power(x: Dynamic | bool | int | float, y: Dynamic | bool | int | float) -> Dynamic:
-    """x ** y. Whole exponents up to 4 multiply; integers want an exponent that is known and not negative, or the base 2."""
+def power(x: Dynamic | bool | int | float, y: Dynamic | bool | int | float, builder: Builder | None = None) -> Dynamic:
+    """x ** y. Exponents that are known multiply; other integers take a loop that squares, and powers of 2 a shift."""
     dtype, weak = common(x, y)
-    known = y if isinstance(y, (int, float)) else None
+    known = static_number(y)
     if known is not None and float(known).is_integer() and 1 <= known <= 4 and isinstance(x, Dynamic):
         base = operand(x, dtypes.i32 if dtype.is_bool else dtype)
         return Dynamic(_multiplied(base, int(known)), weak)
     if dtype.is_float:
         return Dynamic(UOp(Op.POW, (operand(x, dtype), operand(y, dtype))), weak)
-    if known is not None and isinstance(x, Dynamic):
-        if known < 0:
-            return power(Dynamic(x.uop.cast(dtypes.f32), weak), float(known))
+    dtype = dtypes.i32 if dtype.is_bool else dtype
+    if known is not None and isinstance(x, Dynamic) and known >= 0:
         return Dynamic(_multiplied(operand(x, dtype), int(known)), weak)
-    if x == 2 and isinstance(y, Dynamic):
+    if isinstance(y, (int, float)) and isinstance(x, Dynamic):
+        return power(Dynamic(x.uop.cast(dtypes.f32), weak), float(y))
+    if static_number(x) == 2:
         return Dynamic(UOp(Op.SHL, (operand(1, dtype), operand(y, dtype))), weak)
-    raise KernelError("`**` of integers wants an exponent that is known while the kernel is traced", hint="cast the base: f32(x) ** n")
+    return Dynamic(integer_power(operand(x, dtype), operand(y, dtype), _statements(builder, "**")), weak)
 
 
 def _multiplied(base: UOp, exponent: int) -> UOp:
@@ -240,7 +245,9 @@ def unary(symbol: str, a: Any) -> Any:
 def truth(a: Any) -> Any:
     """bool(a): static if `a` is, else a Dynamic bool."""
     if isinstance(a, Vector):
-        raise KernelError("the truth of a vector is not one value", hint="test one lane: v[0]")
+        raise KernelError("the truth of a vector is not one value", hint="any(v), all(v), one lane v[0]; select(v, a, b) goes lane by lane")
+    if isinstance(a, Array):
+        raise KernelError(f"the truth of an array, {a.name}, is not one value", hint="a[i] != 0 tests an element, len(a) > 0 its length")
     if not isinstance(a, Dynamic):
         return bool(a)
     return Dynamic(a.uop if a.dtype.is_bool else a.uop.ne(0))
@@ -253,15 +260,22 @@ def negation(a: Any) -> Any:
 
 
 def select(condition: Any, a: Any, b: Any) -> Any:
-    """`a` where the condition holds, else `b`; both are evaluated."""
+    """`a` where the condition holds, else `b`; both are evaluated. Lane by lane, if one of the three is a vector."""
+    if any(isinstance(v, Vector) for v in (condition, a, b)):
+        return _select_lanes(condition, a, b)
     condition = truth(condition)
     if not isinstance(condition, Dynamic):
         return a if condition else b
-    if isinstance(a, Vector) or isinstance(b, Vector):
-        return lanewise(lambda x, y: select(condition, x, y), a, b)
     x, y = number(a), number(b)
     dtype, weak = common(x, y)
     return Dynamic(UOp(Op.WHERE, (condition.uop, operand(x, dtype), operand(y, dtype))), weak)
+
+
+def _select_lanes(condition: Any, a: Any, b: Any) -> Vector:
+    """select() of vectors: lanes have the type that `a` and `b` meet in, also where the condition is static."""
+    sides = [number(v.lanes[0] if isinstance(v, Vector) else v) for v in (a, b)]
+    dtype, weak = common(*sides)
+    return lanewise(lambda c, x, y: select(c, *(Dynamic(operand(v, dtype), weak) for v in (x, y))), condition, a, b)
 
 
 def lanewise(function: Callable[..., Any], *values: Any) -> Vector:

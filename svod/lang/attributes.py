@@ -5,6 +5,7 @@ Invariant: what is read of modules and objects from outside is noted as a depend
 """
 from __future__ import annotations
 
+import difflib
 import sys
 import types
 from typing import Any
@@ -30,20 +31,29 @@ def attribute(t: Tracer, value: Any, name: str) -> Any:
     if isinstance(value, (Dynamic, Vector)):
         return _of_value(value, name)
     if not hasattr(value, name):
-        raise KernelError(f"{describe(value)} has no attribute {name!r}")
+        called = f"module {value.__name__}" if isinstance(value, types.ModuleType) else describe(value)
+        near = difflib.get_close_matches(name, dir(value), 1)
+        raise KernelError(f"{called} has no attribute {name!r}", hint=f"did you mean {near[0]}?" if near else "")
     found = getattr(value, name)
-    if not _fixed(value) and not isinstance(found, (types.MethodType, types.BuiltinMethodType, Dynamic, Vector, Array, Cell)):
-        t.note(dependency(f"{getattr(value, '__name__', type(value).__name__)}.{name}", lambda: getattr(value, name), found))
+    if fixed(value) or isinstance(found, (types.BuiltinMethodType, Dynamic, Vector, Array, Cell)):
+        return found
+    place = f"{getattr(value, '__name__', type(value).__name__)}.{name}"
+    if isinstance(found, types.MethodType):  # a new object each time it is asked for
+        t.note(dependency(place, lambda: getattr(value, name).__func__, found.__func__))
+    else:
+        t.note(dependency(place, lambda: getattr(value, name), found))
     return found
 
 
-def _fixed(value: Any) -> bool:
-    """True for modules that do not change, and for plain values made while tracing."""
+def fixed(value: Any) -> bool:
+    """True for modules and classes that do not change, and for plain values made while tracing."""
     if isinstance(value, types.ModuleType):
         return value.__name__.partition(".")[0] in _FIXED
-    if isinstance(value, (str, bytes, int, float, list, dict, set, tuple, frozenset, range, slice)):
+    if isinstance(value, (bytes, int, float, list, dict, set, tuple, frozenset, range, slice, str)) and not hasattr(value, "__dict__"):
         return True
-    return (getattr(type(value), "__module__", "") or "").partition(".")[0] in _FIXED
+    kind = value if isinstance(value, type) else type(value)
+    home = (getattr(kind, "__module__", "") or "").partition(".")[0]
+    return home in _FIXED and (isinstance(value, type) or home == "svod" or not hasattr(value, "__dict__"))
 
 
 def _of_array(t: Tracer, array: Array, name: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -47,12 +48,12 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name, self.parameters = name, signature(function)
-        self.python = inspect.signature(function)
         self._positional = sum(not p.keyword_only for p in self.parameters)
         self.count = self._positional if self._positional == len(self.parameters) else -1
         """How many arguments by position are all there are; -1 if some must be given by name."""
         self._names = tuple(p.name for p in self.parameters)
-        self._defaults = {p.name: p.default for p in self.parameters}
+        self._function: Any = inspect.unwrap(function)
+        self._place = {p.name: i - self._positional for i, p in enumerate(self.parameters) if not p.keyword_only}
         self._arrays = tuple(i for i, p in enumerate(self.parameters) if p.kind == "array")
         self._numbers = tuple(i for i, p in enumerate(self.parameters) if p.kind == "scalar")
 
@@ -72,11 +73,19 @@ class Signature:
             if name in kwargs:
                 used += 1
                 rest.append(kwargs[name])
-            elif (default := self._defaults[name]) is _MISSING:
+            elif (default := self._default(name)) is _MISSING:
                 return None
             else:
                 rest.append(default)
         return (*args, *rest) if used == len(kwargs) else None
+
+    def _default(self, name: str) -> Any:
+        """The default value that a parameter has now: those of a function can be replaced."""
+        place = self._place.get(name)
+        if place is None:
+            return (self._function.__kwdefaults__ or {}).get(name, _MISSING)
+        values = self._function.__defaults__ or ()
+        return values[place] if -place <= len(values) else _MISSING
 
     def plain(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], str | None] | None:
         """Ordered arguments as arrays and Python numbers, and the device of the Buffers among them; None where that takes a closer look."""
@@ -110,12 +119,20 @@ class Signature:
     def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if (found := self.ordered(args, kwargs)) is not None:
             return found
-        try:
-            bound = self.python.bind(*args, **kwargs)
-        except TypeError as e:
-            raise ArgumentError(f"kernel {self.name!r}: {e}", hint=f"its parameters: {', '.join(self._names) or 'none'}") from e
-        bound.apply_defaults()
-        return tuple(bound.arguments[p.name] for p in self.parameters)
+        raise ArgumentError(f"kernel {self.name!r}: {self._misfit(len(args), kwargs)}",
+                            hint=f"its parameters: {', '.join(self._names) or 'none'}")
+
+    def _misfit(self, count: int, kwargs: dict[str, Any]) -> str:
+        """Why arguments do not fit: what was written wrong comes before what is missing, which may be the same."""
+        if unknown := [name for name in kwargs if name not in self._names]:
+            near = get_close_matches(unknown[0], self._names, 1)
+            return f"got an unexpected keyword argument {unknown[0]!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+        if count > self._positional:
+            return f"too many positional arguments: {count} given, it takes {self._positional}"
+        if twice := [name for name in self._names[:count] if name in kwargs]:
+            return f"multiple values for argument {twice[0]!r}"
+        missing = [name for name in self._names[count:] if name not in kwargs and self._default(name) is _MISSING]
+        return f"missing a required argument: {', '.join(map(repr, missing))}"
 
     # --- one argument --------------------------------------------------------------------------------------------------------------
 
@@ -197,9 +214,10 @@ def as_array(value: Any) -> Any:
         return np.asarray(value)
     if hasattr(type(value), "__dlpack__") and not isinstance(value, np.generic):
         return dlpack.import_array(value)
-    if isinstance(value, bytes | bytearray | memoryview) or (hasattr(value, "itemsize") and not isinstance(value, np.generic)):
+    if isinstance(value, bytes | bytearray | memoryview) or (hasattr(value, "itemsize") and not isinstance(value, np.generic | type)):
         return np.asarray(memoryview(value))
-    hint = "pass np.asarray(x, dtype)" if isinstance(value, list | tuple | int | float | np.generic) or hasattr(value, "__array__") else ""
+    wrappable = isinstance(value, list | tuple | int | float | np.generic) or hasattr(value, "__array__")
+    hint = "pass np.asarray(x, dtype)" if wrappable and not isinstance(value, type) else "pass an array: np.empty(n, dtype) makes one"
     raise ArgumentError(f"{'None' if value is None else f'an object of type {type(value).__name__}'} is not {ACCEPTED}", hint=hint)
 
 

@@ -7,13 +7,14 @@ where no jump is left once `if … jump` is read as `if … else the rest`; else
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from svod.dtype import AddrSpace, DType, PtrDType, dtypes
+from svod.errors import KernelError, shown
 from svod.ir.args import ValueArg
-from svod.ir.kernel_clauses import CORE_ID, RESERVED, SYMBOLS
+from svod.ir.kernel_clauses import CORE_ID, MAX_BYTES, RESERVED, SYMBOLS
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 
@@ -25,6 +26,7 @@ class Branch:
     condition: UOp
     then: list[Any]
     other: list[Any]
+    place: Any = None
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +35,7 @@ class Loop:
 
     body: list[Any]
     header: tuple[UOp, ...] = ()
+    place: Any = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,9 +64,15 @@ class Builder:
     here: list[Statement] = field(default_factory=list)
     values: int = 0
     memories: int = 0
+    place: Callable[[], Any] = lambda: None
+    """Where what is being written stands in the author's source."""
+    places: dict[UOp, Any] = field(default_factory=dict)
+    """Memory, atomics, branches and loops -> where they stand: what a target may be unable to do."""
 
     def emit(self, statement: Statement) -> None:
         """Appends a statement."""
+        if isinstance(statement, (Branch, Loop)):
+            statement.place = self.place()
         self.here.append(statement)
 
     def value(self, dtype: DType, name: str = "") -> UOp:
@@ -74,13 +83,21 @@ class Builder:
     def let(self, expression: UOp, name: str = "") -> UOp:
         """Evaluates an expression here; its VALUE."""
         value = self.value(expression.dtype, name)
+        if expression.op is Op.ATOMIC:
+            self.places.setdefault(expression, self.place())
         self.emit(UOp(Op.LET, (value, expression)))
         return value
 
     def memory(self, dtype: DType, size: int, space: AddrSpace = AddrSpace.REG, name: str = "") -> UOp:
-        """Memory with a number of its own."""
+        """Memory with a number of its own. KernelError for more than there is anywhere."""
+        if size * dtype.itemsize > MAX_BYTES:
+            raise KernelError(f"an array of {shown(size)} elements of {dtype!r} is larger than any memory",
+                              hint="check the arithmetic of its shape")
         self.memories += 1
-        return UOp.memory(self.memories - 1, dtype, size, space, name=_plain(name))
+        memory = UOp.memory(self.memories - 1, dtype, size, space, name=_plain(name))
+        if size > 1:
+            self.places[memory] = self.place()
+        return memory
 
     def load(self, pointer: UOp, index: UOp | int = 0, name: str = "") -> UOp:
         """Reads an element here; its VALUE."""
@@ -141,15 +158,15 @@ def _tidy(statements: list[Statement], scope: Scope | None) -> list[Statement]:
             body = _tidy(s.body, s)
             out.extend(body if not _targets(body, s) else [_scoped(body, s)])
         elif isinstance(s, Loop):
-            out.append(_retarget(Loop(_tidy(s.body, None), s.header), s))
+            out.append(_retarget(Loop(_tidy(s.body, None), s.header, s.place), s))
         elif isinstance(s, Branch):
             rest = statements[place + 1:]
             if scope is not None and rest and (_leaves(s.then, scope) or _leaves(s.other, scope)):
                 then = s.then if _leaves(s.then, scope) else s.then + rest
                 other = s.other if _leaves(s.other, scope) else s.other + rest
-                return [*out, Branch(s.condition, _tidy(then, scope), _tidy(other, scope))]
+                return [*out, Branch(s.condition, _tidy(then, scope), _tidy(other, scope), s.place)]
             last = not rest
-            out.append(Branch(s.condition, _tidy(s.then, scope if last else None), _tidy(s.other, scope if last else None)))
+            out.append(Branch(s.condition, _tidy(s.then, scope if last else None), _tidy(s.other, scope if last else None), s.place))
         else:
             out.append(s)
     return out
@@ -224,6 +241,7 @@ class _Closer:
                 out.append(s)
             elif isinstance(s, Branch):
                 out.append(UOp(Op.BRANCH, (s.condition, self.block(s.then, inside), self.block(s.other, inside))))
+                self.builder.places.setdefault(out[-1], s.place)
             elif isinstance(s, Jump):
                 out.extend(self.jump(s, inside))
             else:
@@ -245,6 +263,7 @@ class _Closer:
     def loop(self, loop: Loop, inside: Loop | None) -> list[UOp]:
         body = self.block(loop.body, loop)
         statement = UOp(Op.FOR, (*loop.header, body)) if loop.header else UOp(Op.LOOP, (body,))
+        self.builder.places.setdefault(statement, loop.place)
         before, behind = [], []
         for jump in _outward(loop):
             flag = self.flag(jump)

@@ -5,7 +5,8 @@ Invariant: outside a kernel a builtin acts on numbers where that is natural, and
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from svod.errors import KernelError
@@ -25,6 +26,23 @@ class Builtin:
         if self.outside is None:
             raise KernelError(f"{self.name}() can only be called in a kernel", hint="decorate the function with @kernel and launch it")
         return self.outside(*args, **kwargs)
+
+    def check(self, args: Sequence[Any], kwargs: Collection[str]) -> None:
+        """KernelError, in the user's words, unless a call with these arguments has one for each parameter."""
+        first, *rest = inspect.signature(self.apply).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in (first, *rest)):
+            return
+        names = [p.name for p in rest if p.kind is not p.VAR_KEYWORD]
+        call = f"{self.name}({', '.join(p.name if p.default is p.empty else f'{p.name}={p.default!r}' for p in rest if p.name in names)})"
+        if len(args) > len(names):
+            takes = f"takes {len(names)} argument{'s' * (len(names) != 1)}" if names else "takes no arguments"
+            raise KernelError(f"{self.name}() {takes}, got {len(args)}", hint=call)
+        if len(names) == len(rest) and (unknown := [k for k in kwargs if k not in names]):
+            raise KernelError(f"{self.name}() has no argument {unknown[0]!r}", hint=call)
+        if twice := [n for n in names[:len(args)] if n in kwargs]:
+            raise KernelError(f"{self.name}() gets {twice[0]!r} twice", hint=call)
+        if missing := [p.name for p in rest[len(args):] if p.name in names and p.default is p.empty and p.name not in kwargs]:
+            raise KernelError(f"{self.name}() is called without {' and '.join(map(repr, missing))}", hint=call)
 
     def __repr__(self) -> str:
         return f"<{self.name} of the kernel language>"

@@ -6,6 +6,7 @@ Invariant: Python code of the user is never run on dynamic values: it is traced,
 from __future__ import annotations
 
 import ast
+import datetime
 import functools
 import inspect
 import sys
@@ -14,34 +15,41 @@ from typing import Any
 
 from svod.errors import KernelError
 from svod.lang import arithmetic, cells
+from svod.lang.attributes import fixed
 from svod.lang.builtin import Builtin, meant
-from svod.lang.frame import Closure, Frame, dependency, facts
+from svod.lang.frame import Closure, Frame, dependency, facts, is_comparable, is_plain
 from svod.lang.join import RETURNED, capture
 from svod.lang.source import Source, source_of
 from svod.lang.targets import static_key
 from svod.lang.tracer import Flow, Tracer
 from svod.lang.types import Scalar, dtype_of
-from svod.lang.value import Dynamic, Unbound, has_cells, is_dynamic
+from svod.lang.value import Array, Dynamic, Unbound, has_cells, is_dynamic
 
 MAX_CALLS = 64
 """Depth of calls beyond which a kernel is refused."""
 _CHANGERS = frozenset(("append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "update", "setdefault", "popitem", "add",
                        "discard", "difference_update", "intersection_update", "symmetric_difference_update", "__setitem__", "__delitem__"))
+_CHANCE = ("random", "time", "secrets", "uuid", "numpy.random")
+"""Modules whose functions give something else each time."""
 _LIBRARY = frozenset(sys.stdlib_module_names) | {"numpy", "ml_dtypes"}
 
 
 def call(t: Tracer, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """function(*args, **kwargs)"""
     if isinstance(function, Builtin):
+        function.check(args, kwargs)
         return function.apply(t, *map(t.loaded, args), **kwargs)
     if isinstance(function, Dynamic):
         raise KernelError("a number is called")
     if isinstance(function, Closure):
         return inline(t, function, args, kwargs)
     if isinstance(function, functools.partial):
+        if not is_plain(function.args) or function.keywords:
+            t.note(dependency("the arguments of a partial", lambda: [function.args, function.keywords], [function.args, function.keywords]))
         return call(t, function.func, [*function.args, *args], {**function.keywords, **kwargs})
     dynamic = is_dynamic(args) or is_dynamic(kwargs)
     if (stands := meant(function, dynamic)) is not None:
+        stands.check(args, kwargs)
         return stands.apply(t, *map(t.loaded, args), **{k: t.loaded(v) for k, v in kwargs.items()})
     if (dtype := dtype_of(function)) is not None and (dynamic or isinstance(function, Scalar)):
         return _convert(function, dtype, args, kwargs)
@@ -91,17 +99,40 @@ def native(t: Tracer, function: Any, args: list[Any], kwargs: dict[str, Any]) ->
     if isinstance(function, type) and issubclass(function, BaseException):
         return function(*args, **kwargs)
     module = getattr(function, "__module__", None) or ""
-    harmless = isinstance(function, type) or isinstance(owner, (list, dict, set, tuple, str)) or function in _HARMLESS
+    _refuse_chance(function, owner, module)
+    harmless = isinstance(function, type) or isinstance(owner, (list, dict, tuple)) or function in _HARMLESS
     if function is range and is_dynamic(args):
-        raise KernelError("range() of a dynamic value stands only in a `for` statement", hint="for sum(x[i] for …): total += x[i]")
+        raise KernelError("range() of a dynamic value stands only in a `for` statement, by itself",
+                          hint="for i in range(n): … instead of enumerate(), reversed(), zip(), a comprehension or sum()")
+    if function in _HARMLESS and any(isinstance(a, Array) for a in args):
+        raise KernelError(f"{function.__name__}() of an array, which cannot be iterated over", hint="for i in range(len(a)): … a[i] …")
     if (is_dynamic(args) or is_dynamic(kwargs)) and not harmless:
         name = getattr(function, "__qualname__", repr(function))
         raise KernelError(f"{module + '.' if module not in ('', 'builtins') else ''}{name}() of a dynamic value",
                           hint="a Python function that is not written in Python cannot be traced; svod.lang has math functions of its own")
-    return function(*[t.loaded(a) for a in args], **{k: t.loaded(v) for k, v in kwargs.items()})
+    result = function(*[t.loaded(a) for a in args], **{k: t.loaded(v) for k, v in kwargs.items()})
+    if module == "builtins" and not kwargs:
+        _note(t, function, args, result)
+    return result
 
 
-_HARMLESS = (zip, enumerate, reversed, isinstance, type, id, repr, str, map, filter, iter, next, callable, hasattr, list, tuple, dict)
+def _refuse_chance(function: Any, owner: Any, module: str) -> None:
+    """KernelError for a function whose result is another one each time: its first would be in the kernel for ever."""
+    home = type(owner).__module__ if owner is not None and not isinstance(owner, (type, types.ModuleType)) else module
+    asks = owner in (datetime.datetime, datetime.date) and function.__name__ in ("now", "today", "utcnow")
+    if asks or home.startswith(_CHANCE):
+        raise KernelError(f"{function.__name__}() would be asked once, while the kernel is traced",
+                          hint="pass what it gives as an argument; examples/kernels/monte_carlo_pi.py makes random numbers of its own")
+
+
+def _note(t: Tracer, function: Any, args: list[Any], result: Any) -> None:
+    """Notes what a builtin of Python said about an object from outside: len(x), sum(x)."""
+    asked = not all(map(fixed, args)) and all(is_plain(a) or not fixed(a) for a in args)
+    if asked and is_comparable(result):
+        t.note(dependency(f"{function.__name__}() of an object", lambda: function(*args), result))
+
+
+_HARMLESS = (zip, enumerate, reversed, iter, next, list, tuple, dict)
 """Python functions that hand values on without looking into them."""
 
 
@@ -111,8 +142,7 @@ def inline(t: Tracer, function: types.FunctionType | Closure, args: list[Any], k
     """Traces a function in place; its result."""
     source = function.source if isinstance(function, Closure) else source_of(function)
     name = source.name
-    identity = source.node
-    if identity in t.calls:
+    if source.place in t.calls:
         raise KernelError(f"Recursive inline function not allowed: {name}", hint="kernels have no stack: write a loop")
     if len(t.calls) >= MAX_CALLS:
         raise KernelError(f"calls nested deeper than {MAX_CALLS}")
@@ -151,6 +181,9 @@ def _bind(t: Tracer, function: types.FunctionType | Closure, source: Source, arg
         defaults, keyword_defaults = function.defaults, dict(function.keyword_defaults)
     else:
         defaults, keyword_defaults = function.__defaults__ or (), function.__kwdefaults__ or {}
+        if keyword_defaults or not is_plain(defaults):
+            t.note(dependency(f"the default values of {source.name}", lambda: [function.__defaults__, function.__kwdefaults__],
+                              [function.__defaults__, function.__kwdefaults__]))
     positional = [*a.posonlyargs, *a.args]
     given = (kinds.empty,) * (len(positional) - len(defaults)) + tuple(defaults)
     parameters = [kinds(p.arg, kinds.POSITIONAL_ONLY if p in a.posonlyargs else kinds.POSITIONAL_OR_KEYWORD, default=d)
@@ -161,7 +194,9 @@ def _bind(t: Tracer, function: types.FunctionType | Closure, source: Source, arg
     try:
         bound = inspect.Signature(parameters).bind(*args, **kwargs)
     except TypeError as e:
-        raise KernelError(f"{source.name}(): {e}") from None
+        unknown = [] if a.kwarg else [k for k in kwargs if k not in {p.name for p in parameters}]
+        said = f"no parameter is called {unknown[0]!r}" if unknown else str(e)
+        raise KernelError(f"{source.name}(): {said}", hint=f"{source.name}({', '.join(p.name for p in parameters)})") from None
     bound.apply_defaults()
     return {name: t.named(t.read(value), name) for name, value in bound.arguments.items()}
 
@@ -169,7 +204,8 @@ def _bind(t: Tracer, function: types.FunctionType | Closure, source: Source, arg
 def _run(t: Tracer, frame: Frame) -> Any:
     node = frame.source.node
     entry_depth = len(t.frames)
-    t.calls.append(node)
+    t.calls.append(frame.source.place)
+    t.keep.append(node)
     t.frames.append(frame)
     try:
         if isinstance(node, ast.Lambda):

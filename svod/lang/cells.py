@@ -125,7 +125,7 @@ def _store(t: Tracer, cell: Cell, value: Any) -> None:
     new = arithmetic.number(value)
     old = Dynamic(UOp(Op.VALUE, (), ValueArg(-1), cell.dtype), cell.weak)  # stands for what it holds: only its type counts
     try:
-        dtype, weak = joined_type([old, new])
+        dtype, weak = joined_type([old, new], old)
     except Mismatch:
         raise KernelError(f"{cell.name!r} is {cell.dtype!r} and is assigned {describe(value)} in dynamic control flow",
                           hint=_KEEP) from None

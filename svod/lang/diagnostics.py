@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import re
 from typing import Any
 
 from svod.dtype import dtypes
@@ -26,11 +27,22 @@ def _place(t: Tracer) -> str:
     return str(t.place(t.sites[-1])) if t.sites else ""
 
 
+def _parts(text: str) -> list[str]:
+    """What stands around each {}; {{ and }} are braces. A {} that is to be printed gets a blank, as {} means a value to what prints."""
+    parts = [""]
+    for piece in re.split(r"(\{\{|\}\}|\{\})", text):
+        if piece == "{}":
+            parts.append("")
+        else:
+            parts[-1] += piece[0] if piece in ("{{", "}}") else piece
+    return [p.replace("{}", "{ }") for p in parts]
+
+
 def _values(name: str, text: Any, values: tuple[Any, ...]) -> tuple[str, tuple[UOp, ...]]:
     """The text with a {} left for each dynamic value; static ones are put in."""
     if not isinstance(text, str):
         raise KernelError(f"{name}() begins with its text", hint=f'{name}("x = {{}}", x)')
-    parts = text.split("{}")
+    parts = _parts(text)
     if len(parts) != len(values) + 1:
         raise KernelError(f"{name}(): {len(parts) - 1} {{}} for {len(values)} values", hint="one {} for each value")
     result = parts[0]

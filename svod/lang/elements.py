@@ -12,6 +12,7 @@ from svod.errors import KernelError
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import arithmetic
+from svod.lang.checked import Bound, mark, require
 from svod.lang.tracer import Tracer
 from svod.lang.value import Array, Dynamic, Vector, describe
 
@@ -21,7 +22,7 @@ def extent(t: Tracer, array: Array, axis: int) -> Dynamic | int:
     known = array.shape[axis]
     if isinstance(known, int):
         return known
-    if known.op is Op.DEFINE_VAR:
+    if known.op is Op.DEFINE_VAR and known.arg.name in t.hidden:
         t.scalars[known.arg.name] = t.hidden[known.arg.name]
     return Dynamic(known)
 
@@ -48,13 +49,24 @@ def element_index(t: Tracer, array: Array, index: Any) -> tuple[UOp, int]:
     if len(indices) > len(array.shape):
         raise KernelError(f"{array.name} has {len(array.shape)} axes and is indexed with {len(indices)}",
                           hint=f"declare its axes: Array[{array.dtype!r}, {len(indices)}]")
+    ones = [_one(t, array, axis, i) for axis, i in enumerate(indices)]
+    if t.checks and len(indices) == len(array.shape):
+        require(t, _bounds(t, array, ones))
     number: UOp | None = None
-    for axis, i in enumerate(indices):
-        number = _plus(_times(t, number, array, axis), _one(t, array, axis, i))
+    for axis, one in enumerate(ones):
+        number = _plus(_times(t, number, array, axis), one)
     for axis in range(len(indices), len(array.shape)):
         number = _times(t, number, array, axis)
     assert number is not None
     return (number if array.offset is None else _plus(array.offset, number)), len(indices)
+
+
+def _bounds(t: Tracer, array: Array, ones: list[UOp]) -> tuple[Bound, ...]:
+    """What has to hold of the first indices of an array, and of those that made it if it is a row."""
+    ends = [extent(t, array, axis) for axis in range(len(ones))]
+    own = (Bound(one, e if isinstance(e, int) else e.uop, len(array.bounds) + axis, array.name)
+           for axis, (one, e) in enumerate(zip(ones, ends, strict=True)))
+    return (*array.bounds, *own)
 
 
 def _one(t: Tracer, array: Array, axis: int, index: Any) -> UOp:
@@ -91,7 +103,11 @@ def read_element(t: Tracer, array: Array, index: Any) -> Any:
     """array[index]: an element, or with fewer indices than axes the array of what follows."""
     number, fixed = element_index(t, array, index)
     if fixed < len(array.shape):
-        return Array(array.pointer, array.dtype, array.shape[fixed:], array.name, t.builder.let(number, array.name))
+        indices = index if isinstance(index, tuple) else (index,)
+        bounds = _bounds(t, array, [_one(t, array, axis, i) for axis, i in enumerate(indices)]) if t.checks else ()
+        return Array(array.pointer, array.dtype, array.shape[fixed:], array.name, t.builder.let(number, array.name), bounds)
+    if array.offset is not None:
+        mark(t)
     return t.load(array, number)
 
 
@@ -103,7 +119,10 @@ def store_element(t: Tracer, array: Array, place: tuple[UOp, int], value: Any) -
                           hint="a[i, j] = x")
     if isinstance(value, (Array, Vector)) or value is None:
         raise KernelError(f"an element of {array.name} is {array.dtype!r}, the value is {describe(value)}", hint="assign a number")
-    t.builder.store(array.pointer, arithmetic.implicit(value, array.dtype, f"an element of {array.name}"), number)
+    new = arithmetic.implicit(value, array.dtype, f"an element of {array.name}")
+    if array.offset is not None:
+        mark(t)
+    t.builder.store(array.pointer, new, number)
 
 
 def first_element(array: Array, number: UOp) -> UOp:

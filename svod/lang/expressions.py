@@ -7,22 +7,25 @@ memory. Comprehensions and f-strings are static: they are executed while the ker
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from svod.errors import KernelError
 from svod.lang import arithmetic
-from svod.lang.attributes import attribute
+from svod.lang.attributes import attribute, fixed
 from svod.lang.calls import call
 from svod.lang.elements import read_element
-from svod.lang.frame import Closure, Frame, look_up
+from svod.lang.frame import Closure, Frame, dependency, is_comparable, look_up
+from svod.lang.introspect import as_set
 from svod.lang.loops import UNROLL_LIMIT, iterate
 from svod.lang.source import Source
 from svod.lang.targets import assign, assign_name, static_key, subscript
 from svod.lang.tracer import Handler, Tracer
-from svod.lang.value import Array, Dynamic, Vector, is_dynamic
+from svod.lang.types import Scalar
+from svod.lang.value import Array, Dynamic, Vector, describe, is_dynamic
+from svod.lang.vectors import lane
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.LShift: "<<",
@@ -38,7 +41,9 @@ def _name(t: Tracer, node: ast.Name) -> Any:
 
 def _binary(t: Tracer, node: ast.BinOp) -> Any:
     left, right = t.evaluate(node.left), t.evaluate(node.right)
-    return arithmetic.binary(_BINARY[type(node.op)], t.loaded(left), t.loaded(right))
+    if isinstance(left, str) and is_dynamic(right):
+        raise KernelError("text of a dynamic value", hint='printf("x = {}", x) prints when the kernel runs')
+    return arithmetic.binary(_BINARY[type(node.op)], t.loaded(left), t.loaded(right), t.builder)
 
 
 def _unary(t: Tracer, node: ast.UnaryOp) -> Any:
@@ -54,7 +59,7 @@ def _boolean(t: Tracer, node: ast.BoolOp) -> Any:
         value = t.evaluate(node.values[place])
         if place == len(node.values) - 1:
             return value
-        truth = arithmetic.truth(t.loaded(value) if not isinstance(value, Array) else True)
+        truth = arithmetic.truth(t.loaded(value))
         if not isinstance(truth, Dynamic):
             return value if truth == stop_at else rest(place + 1)
         value = t.named(value, "operand") if value.uop is not truth.uop else value
@@ -96,7 +101,8 @@ def _compared(t: Tracer, op: ast.cmpop, left: Any, right: Any) -> Any:
         if any(isinstance(v, (Dynamic, Vector)) for v in sides) and not any(v is None or isinstance(v, type) for v in sides):
             raise KernelError("`is` of a dynamic value: it is no object of Python's",
                               hint="== compares numbers; a condition needs no `is True`")
-        return (left is right) == isinstance(op, ast.Is)
+        alike = left.dtype is right.dtype if isinstance(left, Scalar) and isinstance(right, Scalar) else left is right
+        return alike == isinstance(op, ast.Is)
     left, right = t.loaded(left), t.loaded(right)
     if isinstance(op, (ast.In, ast.NotIn)):
         found = _contains(left, right)
@@ -150,6 +156,8 @@ def _arguments(t: Tracer, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
     for k in node.keywords:
         value = t.evaluate(k.value)
         if k.arg is None:
+            if not isinstance(value, Mapping):
+                raise KernelError(f"keywords from {describe(value)}", hint="**x takes a dict")
             kwargs.update({name: t.read(v) for name, v in value.items()})
         else:
             kwargs[k.arg] = value
@@ -167,8 +175,7 @@ def _subscript(t: Tracer, node: ast.Subscript) -> Any:
     if isinstance(container, Dynamic):
         raise KernelError(f"a scalar of {container.dtype!r} is indexed", hint="only arrays, vectors, lists, tuples and dicts have elements")
     if isinstance(container, Vector):
-        lanes = container.lanes[static_key(index)]
-        return Vector(lanes) if isinstance(lanes, tuple) else lanes
+        return Vector(container.lanes[static_key(index)]) if isinstance(index, slice) else lane(container, index)
     if isinstance(container, np.ndarray):
         item = container[tuple(map(static_key, index)) if isinstance(index, tuple) else static_key(index)]
         return item
@@ -177,7 +184,10 @@ def _subscript(t: Tracer, node: ast.Subscript) -> Any:
         return [t.read(v) for v in item] if isinstance(index, slice) and isinstance(item, list) else t.read(item)
     if is_dynamic(index):
         raise KernelError(f"{type(container).__name__} is indexed with a dynamic value", hint="pass it to the kernel as an array")
-    return container[index]
+    item = container[index]
+    if not fixed(container) and is_comparable(item):
+        t.note(dependency(f"an element of {type(container).__name__}", lambda: container[index], item))
+    return item
 
 
 def _list(t: Tracer, node: ast.List | ast.Tuple | ast.Set) -> Any:
@@ -187,14 +197,17 @@ def _list(t: Tracer, node: ast.List | ast.Tuple | ast.Set) -> Any:
             items.extend(iterate(t, t.evaluate(e.value)))
         else:
             items.append(t.evaluate(e))
-    return items if isinstance(node, ast.List) else tuple(items) if isinstance(node, ast.Tuple) else set(items)
+    return items if isinstance(node, ast.List) else tuple(items) if isinstance(node, ast.Tuple) else as_set(set(items))
 
 
 def _dict(t: Tracer, node: ast.Dict) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         if key is None:
-            result.update(t.evaluate(value))
+            more = t.evaluate(value)
+            if not isinstance(more, Mapping):
+                raise KernelError(f"entries of a dict from {describe(more)}", hint="**x takes a dict")
+            result.update(more)
         else:
             name = static_key(t.evaluate(key))
             result[name] = t.evaluate(value)
@@ -261,7 +274,7 @@ def _comprehension(t: Tracer, node: ast.ListComp | ast.SetComp | ast.GeneratorEx
     finally:
         t.frames.pop()
     if isinstance(node, ast.SetComp):
-        return set(results)
+        return as_set(set(results))
     return dict(results) if isinstance(node, ast.DictComp) else results
 
 
@@ -318,7 +331,10 @@ EXPRESSIONS: dict[type[ast.AST], Callable[[Tracer, Any], Any]] = {
     ast.GeneratorExp: _comprehension,
     ast.Yield: _refused("yield", "a kernel returns nothing; write to an array"),
     ast.YieldFrom: _refused("yield from", "a kernel returns nothing; write to an array"),
-    ast.Await: _refused("await"),
+    ast.Await: _refused("await", "kernels do not wait"),
     ast.Slice: _refused("a slice outside of brackets"),
     ast.Starred: _refused("a starred expression here"),
 }
+for _newer in ("TemplateStr", "Interpolation"):  # Python 3.14
+    if (_node := getattr(ast, _newer, None)) is not None:
+        EXPRESSIONS[_node] = _refused("a template string", "f-strings of static values work; printf prints when the kernel runs")

@@ -18,9 +18,10 @@ from svod.dtype.convert import numpy_dtype
 from svod.lang.types import ArrayType, Constant, ScalarType
 
 Call = Callable[[Any, Any, Any], bool]
-"""`call(grid, args, threads)`: True if the kernel ran, False if nothing was done."""
+"""`call(grid, args, threads)`: True if the kernel ran, False if nothing was done. `threads`: the work items asked for along three axes;
+where the launch gives dynamic shared memory, its bytes behind them."""
 Meaning = tuple[Any, ...]
-"""Of a scalar of the program: ("param", name), ("shape", array, axis), ("grid", axis), ("threads",) or ("threads", axis)."""
+"""Of a scalar of the program: ("param", name), ("shape", array, axis), ("grid", axis), ("threads",), ("threads", axis) or ("shared",)."""
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,6 +33,8 @@ class Plan:
     grid: tuple[int, int, int]
     """The most groups along each axis."""
     native: Callable[..., bool] | None
+    shared: tuple[int, int] | None = None
+    """The least and the most bytes of dynamic shared memory that a launch gives, of a kernel that has such."""
     conditions: tuple[str, ...] = ()
     """Python expressions that must be true as well, over the names of `scope`."""
     scope: Mapping[str, object] = field(default_factory=dict)
@@ -65,7 +68,8 @@ def _function(name: str, names: list[str], guards: list[str], passed: str) -> li
 
 
 def _sizes(plan: Plan) -> list[str]:
-    return [f"0 < {axis} <= {most}" for axis, most in zip("xyz", plan.grid, strict=True)]
+    sizes = [f"0 < {axis} <= {most}" for axis, most in zip("xyz", plan.grid, strict=True)]
+    return sizes if plan.shared is None else [*sizes, f"{plan.shared[0]} <= threads[3] <= {plan.shared[1]}"]
 
 
 def _value(meaning: Meaning, place: Mapping[str, str]) -> str:
@@ -76,6 +80,8 @@ def _value(meaning: Meaning, place: Mapping[str, str]) -> str:
             return f"{place[name]}.shape[{axis}]"
         case ("grid", axis):
             return "xyz"[axis]
+        case ("shared",):
+            return "threads[3]"
         case _:
             return f"threads[{meaning[1] if len(meaning) > 1 else 0}]"
 

@@ -6,9 +6,11 @@ kernel that was traced with another value is not used again.
 """
 from __future__ import annotations
 
+import array
 import ast
 import builtins
 import types
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -49,19 +51,19 @@ class Dependency:
             now = self.read()
         except (AttributeError, KeyError, ValueError):
             return False
-        if now is self.value and isinstance(self.frozen, _Same):
+        if now is self.value and isinstance(self.frozen, Same):
             return True
         return bool(_frozen(now) == self.frozen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Same:
+class Same:
     """Equal to itself around the same object only."""
 
     value: Any
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+        return isinstance(other, Same) and self.value is other.value
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -75,22 +77,45 @@ def _frozen(value: Any) -> Any:
         return (float, value.hex())
     if isinstance(value, (list, tuple)):
         return (type(value), tuple(_frozen(v) for v in value))
-    if isinstance(value, dict):
-        return (dict, tuple((_frozen(k), _frozen(v)) for k, v in value.items()))
+    if isinstance(value, (dict, types.MappingProxyType)):
+        return (type(value), tuple((_frozen(k), _frozen(v)) for k, v in value.items()))
     if isinstance(value, (set, frozenset)):
-        return (type(value), frozenset(value))
+        return (type(value), frozenset(_frozen(v) for v in value))
+    if isinstance(value, (deque, range)):
+        return (type(value), tuple(value) if isinstance(value, deque) else value)
+    if isinstance(value, (bytearray, array.array)):
+        return (type(value), getattr(value, "typecode", ""), bytes(value))
     if isinstance(value, np.ndarray):
         return (np.ndarray, value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, np.generic):
         return (type(value), value.tobytes())
     if isinstance(value, types.FunctionType):
-        return (types.FunctionType, _Same(value.__code__), _frozen(value.__defaults__), _frozen(value.__kwdefaults__))
-    return _Same(value)
+        return (types.FunctionType, Same(value.__code__), _frozen(value.__defaults__), _frozen(value.__kwdefaults__))
+    return Same(value)
 
 
 def dependency(name: str, read: Callable[[], Any], value: Any) -> Dependency:
     """The dependency on what `read` gives, which is `value` now."""
     return Dependency(name, read, value, _frozen(value))
+
+
+def is_plain(value: Any) -> bool:
+    """True if the same object is the same value: nothing in it can change."""
+    if isinstance(value, (tuple, frozenset)):
+        return all(map(is_plain, value))
+    return isinstance(value, _PLAIN)
+
+
+def is_comparable(value: Any) -> bool:
+    """True if two objects with the same contents are known as such: numbers, text, arrays and containers of these."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(map(is_comparable, value))
+    if isinstance(value, dict):
+        return all(map(is_comparable, value.values()))
+    return is_plain(value) or isinstance(value, (np.ndarray, np.generic))
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type, types.ModuleType, types.BuiltinFunctionType, range)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,10 +9,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from svod.lang.frame import Dependency
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), type, types.ModuleType, types.BuiltinFunctionType)
-"""Of objects of these types the same object is the same value."""
+from svod.lang.frame import Dependency, Same, is_plain
 
 
 class Freshness:
@@ -21,8 +18,8 @@ class Freshness:
     def __init__(self, function: types.FunctionType, dependencies: Iterable[Dependency]) -> None:
         self.scope: dict[str, Any] = {"function": function, "code": function.__code__}
         self.conditions = ["function.__code__ is code"]
-        others = {_identity(d.read): d for d in dependencies if d.value is not function}
-        for i, dependency in enumerate(others.values()):
+        self._functions: set[types.FunctionType] = set()
+        for i, dependency in enumerate(d for d in distinct(dependencies) if d.value is not function):
             self.conditions += self._ask(f"d{i}", dependency)
         self._all: Callable[[], bool] = eval(f"lambda: {' and '.join(self.conditions)}", self.scope)
 
@@ -38,17 +35,32 @@ class Freshness:
         self.scope[f"{name}_read"], self.scope[f"{name}_value"] = dependency.read, value
         same = f"{name}_read() is {name}_value"
         inner = value if isinstance(value, types.FunctionType) else getattr(value, "__wrapped__", None)
-        if isinstance(inner, types.FunctionType) and inner.__kwdefaults__ is None:
-            self.scope |= {name: inner, f"{name}_code": inner.__code__, f"{name}_defaults": inner.__defaults__}
-            return [same, f"{name}.__code__ is {name}_code", f"{name}.__defaults__ is {name}_defaults", f"{name}.__kwdefaults__ is None"]
+        if isinstance(inner, types.FunctionType):  # what can change inside of its defaults is a dependency of its own
+            if inner in self._functions:
+                return [same]
+            self._functions.add(inner)
+            parts = {part: getattr(inner, f"__{part}__") for part in ("code", "defaults", "kwdefaults")}
+            self.scope |= {name: inner, **{f"{name}_{part}": now for part, now in parts.items()}}
+            return [same, *(f"{name}.__{part}__ is {name}_{part}" for part in parts)]
+        if isinstance(dependency.frozen, Same):
+            return [same]
         self.scope[f"{name}_unchanged"] = dependency.unchanged
-        if isinstance(value, _PLAIN) or type(value).__module__.startswith("svod."):
+        if is_plain(value):
             return [f"({same} or {name}_unchanged())"]
         return [f"{name}_unchanged()"]
 
 
-def _identity(read: Callable[[], Any]) -> Any:
-    """The same for two functions that read the same place: the same code over the same objects."""
+def distinct(dependencies: Iterable[Dependency]) -> tuple[Dependency, ...]:
+    """One of each place that was read, the first one: places of one name may be several."""
+    found: dict[Any, Dependency] = {}
+    for d in dependencies:
+        found.setdefault(_place(d.read), d)
+    return tuple(found.values())
+
+
+def _place(read: Any) -> Any:
+    """The same for two functions that read the same place: the same code over the same objects, and the same texts."""
     if not isinstance(read, types.FunctionType):
         return read
-    return (read.__code__, *(id(cell.cell_contents) for cell in read.__closure__ or ()), *map(id, read.__defaults__ or ()))
+    around = [cell.cell_contents for cell in read.__closure__ or ()]
+    return (read.__code__, *(x if isinstance(x, str) else id(x) for x in around), *map(id, read.__defaults__ or ()))

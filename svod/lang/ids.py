@@ -10,6 +10,7 @@ from svod.ir.args import BarrierScope, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang.builtin import Name, builtin
+from svod.lang.checked import mark
 from svod.lang.tracer import Tracer
 from svod.lang.value import Dynamic
 
@@ -94,4 +95,5 @@ def barrier(t: Tracer) -> None:
     if t.guarded:
         raise KernelError("barrier() in a kernel launched with threads=n: the work items beyond n do not take part",
                           hint="launch it with kernel[grid, block](…) and test the index in the kernel")
+    mark(t)
     t.builder.emit(UOp(Op.BARRIER, (), BarrierScope.GROUP))

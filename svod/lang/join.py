@@ -205,32 +205,34 @@ class _Joiner:
         if kept and all(same(v, first) for v in values):
             return first
         if all(isinstance(v, (Dynamic, bool, int, float, np.number, np.bool_)) for v in values):
-            return self.scalar(name, [arithmetic.number(v) for v in values])
+            return self.scalar(name, [arithmetic.number(v) for v in values], before)
         if isinstance(first, Vector):
             if any(not isinstance(v, Vector) or len(v.lanes) != len(first.lanes) for v in values):
                 raise Mismatch(first, next((v for v in values if not isinstance(v, Vector)), values[-1]))
-            return Vector(tuple(self.merge(name, [v.lanes[i] for v in values], _MISSING) for i in range(len(first.lanes))))
+            old = before.lanes if isinstance(before, Vector) and len(before.lanes) == len(first.lanes) else (_MISSING,) * len(first.lanes)
+            return Vector(tuple(self.merge(name, [v.lanes[i] for v in values], old[i]) for i in range(len(first.lanes))))
         if isinstance(first, Array) and all(_beside(first, v) for v in values):
             offsets = [Dynamic(v.offset) if v.offset is not None else 0 for v in values]
-            return replaced(first, offset=self.scalar(name, [Dynamic(arithmetic.operand(o, dtypes.index)) for o in offsets]).uop)
+            return replaced(first, offset=self.scalar(name, [Dynamic(arithmetic.operand(o, dtypes.index)) for o in offsets]).uop, bounds=())
         if isinstance(first, (list, tuple, dict)):
-            return self.structure(name, values)
+            return self.structure(name, values, before)
         raise Mismatch(first, next((v for v in values if not same(v, first)), values[-1]))
 
-    def structure(self, name: str, values: list[Any]) -> Any:
+    def structure(self, name: str, values: list[Any], before: Any) -> Any:
         first = values[0]
+        known = type(before) is type(first) and _shape(before) == _shape(first)
         for v in values:
             if type(v) is not type(first) or _shape(v) != _shape(first):
                 raise Mismatch(first, v)
         if isinstance(first, dict):
-            return {k: self.merge(name, [v[k] for v in values], _MISSING) for k in first}
-        items = [self.merge(name, [v[i] for v in values], _MISSING) for i in range(len(first))]
+            return {k: self.merge(name, [v[k] for v in values], before[k] if known else _MISSING) for k in first}
+        items = [self.merge(name, [v[i] for v in values], before[i] if known else _MISSING) for i in range(len(first))]
         if isinstance(first, list):
             return items
         return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
 
-    def scalar(self, name: str, values: list[Any]) -> Dynamic:
-        dtype, weak = arithmetic.common(*values) if name in RESULTS else joined_type(values)
+    def scalar(self, name: str, values: list[Any], before: Any = _MISSING) -> Dynamic:
+        dtype, weak = arithmetic.common(*values) if name in RESULTS else joined_type(values, before)
         cell = self.builder.cell(dtype, name)
         for edge, value in zip(self.edges, values, strict=True):
             edge.block.insert(edge.place, write_cell(cell, arithmetic.operand(value, dtype)))
@@ -238,20 +240,45 @@ class _Joiner:
         return Dynamic(self.builder.read_cell(cell, dtype, name), weak)
 
 
-def joined_type(values: list[Any]) -> tuple[DType, bool]:
-    """The type of a variable that has one of these values. Raises where typed values differ, or a float literal would be cut."""
+def joined_type(values: list[Any], before: Any = _MISSING) -> tuple[DType, bool]:
+    """The type of a variable that has one of these values, and had `before`. Raises where types differ, or a float literal would be cut.
+
+    Values of type index, which loops count with, convert to the type of number that the variable has, as where they are stored into an
+    element; integers convert to an index in the same way. A variable that had no type is an index where one of its values is.
+    """
     strong = [v for v in values if isinstance(v, Dynamic) and not v.weak]
+    if any(v.dtype is dtypes.index for v in strong) and (kept := _kept(values, before)) is not None:
+        return kept
     dtype, weak = arithmetic.common(*values)
     if strong:
         other = next((v for v in strong if v.dtype is not strong[0].dtype), None)
-        if other is not None:
+        if other is not None and not (dtype is dtypes.index and all(v.dtype.is_int for v in strong)):
             raise Mismatch(strong[0], other)
-        if dtype is not strong[0].dtype:
+        if other is None and dtype is not strong[0].dtype:
             raise Mismatch(strong[0], next(v for v in values if not isinstance(v, Dynamic) or v.weak))
     elif dtype.is_int:
         wide = [arithmetic.typed(v).dtype for v in values]
         dtype = max(wide, key=lambda d: d.bits)
     return dtype, weak
+
+
+def _kept(values: list[Any], before: Any) -> tuple[DType, bool] | None:
+    """The type of `before`, if it is that of one of the values and the others go into it; None: nothing is known before."""
+    typed = arithmetic.typed(before) if isinstance(before, float) else before
+    if not isinstance(typed, (Dynamic, Cell)) or (typed.weak and not typed.dtype.is_float):
+        return None
+    if not any(same(v, before) or (isinstance(v, Dynamic) and v.dtype is typed.dtype) for v in values):
+        return None
+    return (typed.dtype, typed.weak) if all(_goes_into(v, typed.dtype) for v in values) else None
+
+
+def _goes_into(value: Any, dtype: DType) -> bool:
+    """True for a value of the type, an index for a number, an integer for an index, a literal that loses nothing."""
+    if not isinstance(value, Dynamic) or value.weak:
+        return arithmetic.common(value, Dynamic(arithmetic.operand(0, dtype)))[0] is dtype
+    if value.dtype is dtypes.index:
+        return dtype.is_int or dtype.is_float
+    return value.dtype is dtype or (dtype is dtypes.index and value.dtype.is_int)
 
 
 def _whole(value: Any) -> bool:

@@ -17,8 +17,11 @@ from svod.device.device import Device
 from svod.errors import KernelError, LaunchError
 from svod.lang.binding import Signature
 from svod.lang.launching import Launch, Site
+from svod.lang.naming import FormNames, Origin
 from svod.lang.sizes import DEFAULT_BLOCKS, count, groups, size
+from svod.lang.source import remember_source
 from svod.lang.specialize import Variant, Variants
+from svod.lang.types import Stream
 
 SUBGROUPS = (1, 2, 4, 8, 16, 32, 64)
 SITES_KEPT = 1024
@@ -50,16 +53,18 @@ class Kernel:
     `k.launch(*args, threads=n)` counts work items. Arguments are NumPy arrays, svod Buffers, anything with `__dlpack__`, and numbers.
     """
 
-    def __init__(self, function: Callable[..., Any], *, name: str = "", subgroup: int = 32, device: str | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], *, name: str = "", subgroup: int = 32, device: str | None = None,
+                 forms: FormNames | None = None) -> None:
         if not isinstance(function, types.FunctionType):
             raise KernelError(f"@kernel is for functions, not for {function!r}", hint="put it on a def; options are keywords")
         if subgroup not in SUBGROUPS or isinstance(subgroup, bool):
             raise KernelError(f"a subgroup of {subgroup!r} work items", hint=f"one of {', '.join(map(str, SUBGROUPS))}")
         functools.update_wrapper(self, function)
+        remember_source(function)
         self.function, self.name, self.subgroup = function, name or function.__name__, subgroup
         self.device = None if device is None else str(device)
         self.signature = Signature(function, self.name)
-        self._variants = Variants(function, self.name, [p.name for p in self.signature.parameters], subgroup)
+        self._variants = Variants(function, self.name, [p.name for p in self.signature.parameters], subgroup, forms)
         self._sites: dict[Any, Site] = {}
         self._placed: dict[str, Kernel] = {}
 
@@ -73,6 +78,8 @@ class Kernel:
         site = self._sites.get(block) if type(block) is int else None
         if site is None:
             site = self._site(block, 0)
+        if len(key) == 4 and not Stream.fits(key[3]):
+            raise LaunchError(f"kernel {self.name!r}: stream is {key[3]!r}", hint="None, sl.Stream(…), or a stream of torch or CuPy")
         shared = count(key[2], "smem", self.name) if len(key) > 2 and key[2] is not None else 0
         return Launch(site, (grid, 1, 1) if type(grid) is int and grid >= 0 else size(grid, "grid", self.name), shared)
 
@@ -159,9 +166,24 @@ class Kernel:
         where = f" on {self.device}" if self.device else ""
         return f"<kernel {self.name}{inspect.signature(self.function)}{where}>"
 
-    def __reduce__(self) -> str:
-        """Pickled by name, as functions are."""
-        return self.function.__qualname__
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickled by name, as functions are, with its options. KernelError for a kernel that no other process could find."""
+        origin = Origin.of(self.function)
+        return origin.qualname if origin.owner() is self else (_unpickled, (origin, self.name, self.subgroup, self.device))
+
+    def __copy__(self) -> Kernel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Kernel:
+        return self
+
+
+def _unpickled(origin: Origin, name: str, subgroup: int, device: str | None) -> Kernel:
+    """A kernel that has no name of its own in its module."""
+    known = origin.owner()
+    if origin.annotations is not None or not isinstance(known, Kernel) or (known.name, known.subgroup) != (name, subgroup):
+        return Kernel(origin.function(), name=name, subgroup=subgroup, device=device)
+    return known if device is None else known.on(device)
 
 
 class PendingLaunch:

@@ -14,6 +14,7 @@ from svod.device.buffer import Buffer
 from svod.device.device import Device
 from svod.errors import LaunchError
 from svod.lang.binding import ArgumentType, Signature
+from svod.lang.blame import largest_shared
 from svod.lang.sizes import Size, check_shared, check_sizes, limits_of
 from svod.lang.specialize import Request, Variant, Variants
 
@@ -53,7 +54,8 @@ class Launch:
     __slots__ = ("_grid", "_shared", "_site", "_threads")
 
     def __init__(self, site: Site, grid: Size, shared: int = 0, threads: Size = (0, 0, 0)) -> None:
-        self._site, self._grid, self._shared, self._threads = site, grid, shared, threads
+        self._site, self._grid, self._shared = site, grid, shared
+        self._threads: tuple[int, ...] = (*threads, shared) if shared else threads
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """Runs the kernel and waits. ArgumentError or LaunchError, naming kernel and parameter, before anything is written."""
@@ -62,7 +64,11 @@ class Launch:
             ordered = site.signature.ordered(args, kwargs)
         else:
             ordered = args
-        if ordered is not None and not self._shared:
+        if ordered is not None and self._shared:
+            for variant in site.recent:
+                if variant.dynamic and variant.run(self._grid, ordered, self._threads):
+                    return
+        elif ordered is not None:
             for variant in site.recent:
                 if variant.run(self._grid, ordered, self._threads):
                     return
@@ -105,7 +111,8 @@ class Launch:
             raise LaunchError(f"kernel {self._site.signature.name!r} cannot be compiled for a group of {self._site.block} work items",
                               hint="each axis of a block has 1 work item or more")
         variant = self._site.variant(types, devices, self._grid)
-        check_shared(variant.shared_bytes, self._shared, variant.limits, variant.name)
+        check_shared((variant.shared_bytes, self._shared), variant.limits, self._site.signature.name,
+                     lambda: largest_shared(variant.trace.places))
         return variant
 
 
@@ -117,7 +124,7 @@ class Prepared:
 
     __slots__ = ("_args", "_grid", "_native", "_threads", "variant")
 
-    def __init__(self, variant: Variant, grid: Size, args: tuple[Any, ...], threads: Size) -> None:
+    def __init__(self, variant: Variant, grid: Size, args: tuple[Any, ...], threads: tuple[int, ...]) -> None:
         self.variant, self._grid, self._args, self._threads = variant, grid, args, threads
         self._native: Callable[[], bool] = _nothing if 0 in grid else self._bound()
 
@@ -128,6 +135,7 @@ class Prepared:
 
     def _bound(self) -> Callable[[], bool]:
         variant = self.variant
+        variant.check(self._grid, self._args, self._threads)
         buffers, values = variant.arguments(self._grid, self._args, self._threads)
         launcher = variant.program.launcher
         return _not_so if launcher is None else partial(launcher, *buffers, *values)

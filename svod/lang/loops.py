@@ -11,19 +11,23 @@ from typing import Any
 
 from svod.dtype import dtypes
 from svod.errors import KernelError
+from svod.ir.bounds import vmax, vmin
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import arithmetic, cells
+from svod.lang.attributes import fixed
 from svod.lang.builder import Branch, Loop
 from svod.lang.builtin import Name
-from svod.lang.frame import assigned
+from svod.lang.frame import assigned, dependency, is_comparable
 from svod.lang.join import RETURNED, Edge, capture, join, restore
 from svod.lang.targets import assign
 from svod.lang.tracer import Again, Flow, OpenLoop, Tracer
-from svod.lang.value import Array, Dynamic, Vector
+from svod.lang.value import Array, Dynamic, Unbound, Vector, static_number
 
 UNROLL_LIMIT = 65536
 """Iterations of a static loop beyond which it is refused."""
+_HEADERS = ("range(stop), range(start, stop) or range(start, stop, step); with init=[…]: `for i, state in range(…)`, and `yield […]` as "
+            "the last statement of its body")
 WHILE_LIMIT = 64
 """Iterations of a `while` with a static condition after which it is traced as a loop of the running kernel."""
 
@@ -33,7 +37,7 @@ def for_statement(t: Tracer, node: ast.For) -> Flow | None:
     call = node.iter
     if isinstance(call, ast.Call) and t.evaluate(call.func) is range:
         if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
-            raise KernelError("Invalid range() call", hint="range(stop), range(start, stop) or range(start, stop, step)")
+            raise KernelError("Invalid range() call", hint=_HEADERS)
         return _range_loop(t, node, [t.evaluate(a) for a in call.args])
     return _unrolled(t, node, iterate(t, t.evaluate(node.iter)))
 
@@ -56,8 +60,15 @@ def iterate(t: Tracer, value: Any) -> Iterator[Any]:
         items = iter(value)
     except TypeError:
         raise KernelError(f"{type(value).__name__} cannot be iterated over") from None
+    if items is not value and not fixed(value):
+        items = iter(found := list(items))
+        if is_comparable(found):
+            t.note(dependency(f"the items of {type(value).__name__}", lambda: list(value), found))
     for item in items:
         yield t.read(item)
+
+
+_UNBOUND = Unbound("")
 
 
 # --- loops of the running kernel ---------------------------------------------------------------------------------------------------
@@ -71,10 +82,16 @@ def _range_loop(t: Tracer, node: ast.For, bounds: list[Any]) -> Flow | None:
     if not target:
         raise KernelError("For loop target must be a simple variable", hint="for i in range(n)")
 
+    read_behind = target in t.frame.liveness.after.get(node, frozenset()) and t.frame.owner(target) is t.frame
+    if read_behind and isinstance(t.frame.locals.get(target, _UNBOUND), Unbound) and _runs(start, stop, step):
+        t.frame.locals[target] = Dynamic(header[0])  # never read: the first iteration assigns it
+
     def body(loop: Loop) -> Flow | None:
         value = t.builder.value(dtypes.index, target)
         loop.header = (value, *header)
         assign(t, node.target, Dynamic(value))
+        if read_behind and target not in assigned(node.body):
+            return _with_counter(t, node, loop, target, Dynamic(value))
         return t.execute(node.body)
 
     if not node.orelse:
@@ -85,6 +102,23 @@ def _range_loop(t: Tracer, node: ast.For, bounds: list[Any]) -> Flow | None:
         if flow is None:
             flow = t.execute(node.orelse)
     return t.close_scope(scope, entry, flow, _live(t, node))
+
+
+def _runs(start: Any, stop: Any, step: Any) -> bool:
+    """True if a range surely has a number in it."""
+    by = static_number(step)
+    first, end = (arithmetic.as_index(v, "a bound of a range") for v in (start, stop))
+    return by is not None and (vmax(first) < vmin(end) if by > 0 else vmin(first) > vmax(end))
+
+
+def _with_counter(t: Tracer, node: ast.For, loop: Loop, name: str, value: Dynamic) -> Flow | None:
+    """Executes the body of a loop that does not assign its counter, which is read behind it: in the body it is the number itself."""
+    frame, kept = t.frame, t.frame.locals[name]
+    frame.locals[name] = value
+    flow = t.execute(node.body)
+    for names in (frame.locals, *(table for edge in t.edges[id(loop)] for f, table in edge.state.names if f is frame)):
+        names[name] = kept
+    return flow
 
 
 def _bound(t: Tracer, value: Any, what: str) -> UOp:
@@ -153,6 +187,11 @@ def _attempt(t: Tracer, node: ast.For | ast.While, key: Any, plan: tuple[Any, An
     elif edges:
         join(t, head, [*edges, Edge([], 0, head)], matter)
     cells.leave(t, key)
+    if not endless:
+        before = next(names for frame, names in head.names if frame is t.frame)
+        for name in (n for n in bound - before.keys() if t.frame.owner(n) is t.frame):
+            t.frame.locals[name] = Unbound(f"{name!r} may be unbound here: only the loop binds it, which may run no iteration",
+                                           "bind it before the loop")
     return None
 
 

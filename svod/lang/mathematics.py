@@ -21,6 +21,7 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builtin import STANDS_FOR, Builtin, builtin
+from svod.lang.divisions import truncated_modulo
 from svod.lang.tracer import Tracer
 from svod.lang.types import dtype_of
 from svod.lang.value import Array, Dynamic, Vector, describe, is_dynamic
@@ -46,8 +47,8 @@ def _function(name: str, static: Callable[..., Any], method: str = "", whole: bo
     """A function of one number. `whole`: integers are their own result."""
     def apply(t: Tracer, x: Any) -> Any:
         if not is_dynamic(x) and not isinstance(x, np.generic):
-            return static(x)
-        if whole and isinstance(x, Dynamic) and not x.dtype.is_float:
+            return static(x if hasattr(x, "__float__") else arithmetic.number(x))
+        if whole and isinstance(x, (Dynamic, Vector)) and not x.dtype.is_float:
             return x
         return _method(method or name, x)
 
@@ -88,7 +89,20 @@ sigmoid = _function("sigmoid", _sigmoid)
 floor = _function("floor", lambda x: float(math.floor(x)) if isinstance(x, float) else x, whole=True)
 ceil = _function("ceil", lambda x: float(math.ceil(x)) if isinstance(x, float) else x, whole=True)
 trunc = _function("trunc", lambda x: float(math.trunc(x)) if isinstance(x, float) else x, whole=True)
-round = _function("round", lambda x: float(builtins.round(x)) if isinstance(x, float) else x, "rint", whole=True)  # noqa: A001
+_rint = _function("round", lambda x: float(builtins.round(x)) if isinstance(x, float) else x, "rint", whole=True)
+
+
+@builtin("round", builtins.round)
+def round(t: Tracer, x: Any, digits: Any = None) -> Any:  # noqa: A001
+    """The nearest whole number, the even one of two, in the type of x."""
+    if digits is None:
+        return _rint.apply(t, x)
+    if not is_dynamic((x, digits)):
+        return builtins.round(x, digits)
+    raise KernelError("round() to decimal digits: binary floats have none",
+                      hint="round(x) is whole; round(x * 100.0) / 100.0 is close to two digits")
+
+
 isnan = _function("isnan", math.isnan)
 isinf = _function("isinf", math.isinf)
 isfinite = _function("isfinite", math.isfinite)
@@ -115,10 +129,23 @@ hypot = _binary("hypot", math.hypot)
 copysign = _binary("copysign", math.copysign)
 
 
+@builtin("fmod", math.fmod)
+def fmod(t: Tracer, x: Any, y: Any) -> Any:
+    """The remainder of x / y with the sign of x, exact, as C's fmod; `%` has the sign of y. Of floats; integers become f32 first."""
+    if not is_dynamic((x, y)):
+        return math.fmod(x, y)
+    if isinstance(x, Vector) or isinstance(y, Vector):
+        return arithmetic.lanewise(lambda a, b: fmod.apply(t, a, b), x, y)
+    dtype, weak = arithmetic.common(arithmetic.number(x), arithmetic.number(y))
+    dtype = dtype if dtype.is_float else dtypes.f32
+    a, b = arithmetic.cast(x, dtype).uop, arithmetic.cast(y, dtype).uop
+    return Dynamic(truncated_modulo(a, b, t.builder), weak)
+
+
 @builtin("pow", builtins.pow)
 def pow_(t: Tracer, x: Any, y: Any) -> Any:
     """x ** y."""
-    return arithmetic.binary("**", x, y)
+    return arithmetic.binary("**", x, y, t.builder)
 
 
 @builtin("abs", builtins.abs)
@@ -126,8 +153,9 @@ def abs_(t: Tracer, x: Any) -> Any:
     """The absolute value."""
     if isinstance(x, Vector):
         return arithmetic.lanewise(lambda a: abs_.apply(t, a), x)
-    if not isinstance(x, Dynamic):
+    if not is_dynamic(x):
         return builtins.abs(x)
+    x = arithmetic.typed(x)
     return arithmetic.unary("+", x) if x.dtype.is_bool or x.dtype.is_unsigned else Dynamic(x.uop.abs(), x.weak)
 
 
@@ -143,7 +171,9 @@ def _extremum(name: str, op: Op, static: Callable[..., Any]) -> Builtin:
 
     def apply(t: Tracer, *values: Any, **options: Any) -> Any:
         items = _items(values[0]) if len(values) == 1 else list(values)
-        if options or not items:
+        if options:
+            raise KernelError(f"{name}() in a kernel takes no {next(iter(options))}=", hint=f"{name}(a, b), or a loop that compares")
+        if not items:
             raise KernelError(f"{name}() takes values to compare, at least one", hint=f"{name}(a, b)")
         return functools.reduce(two, items)
 
@@ -155,7 +185,8 @@ def _items(value: Any) -> list[Any]:
     if isinstance(value, Vector):
         return list(value.lanes)
     if isinstance(value, (Array, Dynamic)):
-        raise KernelError(f"{describe(value)} is no list of values", hint="write a loop over its elements")
+        hint = "write a loop over its elements" if isinstance(value, Array) else "give several values, or a list of them"
+        raise KernelError(f"{describe(value)} is no list of values", hint=hint)
     return list(value)
 
 
@@ -195,12 +226,12 @@ all_of = _chain("all", "&", True, builtins.all)
 @builtin("divmod", builtins.divmod)
 def divmod_(t: Tracer, a: Any, b: Any) -> Any:
     """(a // b, a % b)"""
-    return (arithmetic.binary("//", a, b), arithmetic.binary("%", a, b))
+    return (arithmetic.binary("//", a, b, t.builder), arithmetic.binary("%", a, b, t.builder))
 
 
 @builtin("select", lambda c, a, b: a if c else b)
 def select(t: Tracer, condition: Any, a: Any, b: Any) -> Any:
-    """`a` where the condition holds, else `b`; both are evaluated."""
+    """`a` where the condition holds, else `b`; both are evaluated. Vectors go lane by lane, the condition too."""
     return arithmetic.select(condition, a, b)
 
 
@@ -226,6 +257,13 @@ def clamp(t: Tracer, x: Any, low: Any, high: Any) -> Any:
     return min_.apply(t, max_.apply(t, x, low), high)
 
 
+@builtin("cdiv", lambda a, b: -(-a // b))
+def cdiv(t: Tracer, a: Any, b: Any) -> Any:
+    """a / b of whole numbers, rounded up: a // b, and one more if something is left. How many blocks of b cover a."""
+    whole, left = (arithmetic.binary(symbol, a, b, t.builder) for symbol in ("//", "%"))
+    return arithmetic.binary("+", whole, arithmetic.compare("!=", left, 0), t.builder)
+
+
 @builtin("bitcast")
 def bitcast(t: Tracer, x: Any, kind: Any) -> Any:
     """The bits of x as another type of the same width."""
@@ -240,6 +278,8 @@ def bitcast(t: Tracer, x: Any, kind: Any) -> Any:
 @builtin("popcount", lambda x: int(x).bit_count())
 def popcount(t: Tracer, x: Any) -> Any:
     """Number of bits set in an integer, in the type of the integer."""
+    if isinstance(x, Vector):
+        return arithmetic.lanewise(lambda a: popcount.apply(t, a), x)
     value = arithmetic.typed(x)
     if not value.dtype.is_int or value.dtype is dtypes.index:
         raise KernelError(f"popcount() of {value.dtype!r}", hint="an integer of 8 to 64 bits")
@@ -256,23 +296,26 @@ def popcount(t: Tracer, x: Any) -> Any:
 
 _SAME_NAME: dict[str, Builtin] = {b.name: b for b in (
     exp, exp2, expm1, log, log2, log10, log1p, sqrt, cbrt, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, erf, erfc, floor, ceil, trunc,
-    isnan, isinf, isfinite, atan2, hypot, copysign, fma, pow_)} | {"fabs": abs_}
+    isnan, isinf, isfinite, atan2, hypot, copysign, fmod, fma, pow_)} | {"fabs": abs_}
 for _name, _builtin in _SAME_NAME.items():
     for _module in (math, np):
         if (_python := getattr(_module, _name, None)) is not None:
             STANDS_FOR[_python] = _builtin
-_NUMPY = {"arcsin": asin, "arccos": acos, "arctan": atan, "arctan2": atan2, "rint": round, "abs": abs_, "maximum": max_, "minimum": min_,
-          "where": select, "power": pow_, "clip": clamp}
+_NUMPY = {"arcsin": asin, "arccos": acos, "arctan": atan, "arctan2": atan2, "rint": round, "round": round, "around": round, "abs": abs_,
+          "maximum": max_, "minimum": min_, "where": select, "power": pow_, "clip": clamp}
 STANDS_FOR.update({getattr(np, _name): _builtin for _name, _builtin in _NUMPY.items()})
 STANDS_FOR.update({builtins.abs: abs_, builtins.min: min_, builtins.max: max_, builtins.pow: pow_, builtins.round: round,
                    builtins.sum: sum_, builtins.any: any_of, builtins.all: all_of, builtins.divmod: divmod_})
 
 
 def _operator(symbol: str, compares: bool = False) -> Builtin:
-    two = arithmetic.compare if compares else arithmetic.binary
-    return Builtin(lambda t, a, b: two(symbol, a, b), symbol)
+    if compares:
+        return Builtin(lambda t, a, b: arithmetic.compare(symbol, a, b), symbol)
+    return Builtin(lambda t, a, b: arithmetic.binary(symbol, a, b, t.builder), symbol)
 
 
+for _python, _symbol in ((np.remainder, "%"), (np.floor_divide, "//")):
+    STANDS_FOR[_python] = _operator(_symbol)
 for _python, _symbol in ((operator.add, "+"), (operator.sub, "-"), (operator.mul, "*"), (operator.truediv, "/"), (operator.floordiv, "//"),
                          (operator.mod, "%"), (operator.pow, "**"), (operator.and_, "&"), (operator.or_, "|"), (operator.xor, "^"),
                          (operator.lshift, "<<"), (operator.rshift, ">>")):

@@ -1,6 +1,6 @@
 """Memory in kernels: shared and local arrays, atomics, accesses with bounds, vectors of elements.
 
-Owns: shared, local, the atomics, buffer_load, buffer_store, vec, load_vector, store_vector, len(). Must not know math.
+Owns: shared, shared_dynamic, local, the atomics, buffer_load, buffer_store, vec, load_vector, store_vector, len(). Must not know math.
 Invariant: every access names its element; what is out of bounds is dropped or 0 only in buffer_load and buffer_store. A vector is the tuple
 of its lanes: arithmetic on it goes lane by lane, and loads and stores of one are those of consecutive elements.
 """
@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import builtins
 import math
+from dataclasses import replace
 from typing import Any
 
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import KernelError
 from svod.ir.args import AtomicKind
 from svod.ir.ops import Op
+from svod.ir.rewrite import rewrite
+from svod.ir.rules import SIMPLIFY
+from svod.ir.threads import MAX_DYNAMIC, shared_variable
 from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builder import Loop
 from svod.lang.builtin import STANDS_FOR, Builtin, builtin
+from svod.lang.checked import Bound, mark, require
 from svod.lang.elements import element_index, extent, size
 from svod.lang.tracer import Tracer
 from svod.lang.types import dtype_of
@@ -51,6 +56,53 @@ def shared(t: Tracer, shape: Any, dtype: Any) -> Array:
     return _new(t, shape, dtype, AddrSpace.LOCAL)
 
 
+DYNAMIC = shared_variable().arg.name
+"""The hidden parameter that holds the bytes a launch gives."""
+
+
+@builtin()
+def shared_dynamic(t: Tracer, dtype: Any, shape: Any = None, offset: Any = 0) -> Array:
+    """The shared memory that the launch gives each block, `k[grid, block, smem](...)`, from byte `offset` on, as an array of `dtype`.
+
+    With a shape, whose extents and the offset may be values of the launch, it has that; without one it has one axis, and as many elements
+    as there are. All calls look at the same bytes: arrays that are used together take an `offset` each, a multiple of the size of an
+    element. What was stored through another type of element is undefined. LaunchError from a launch that gives too little.
+    """
+    kind = _type(dtype, "shared_dynamic(f32), shared_dynamic(f32, (n, 4), offset=256)")
+    first = arithmetic.as_index(offset, "the offset of shared_dynamic")
+    if first.op is Op.CONST and (first.arg.value < 0 or first.arg.value % kind.itemsize):
+        raise KernelError(f"an offset of {first.arg.value} B into dynamic shared memory of {kind!r}",
+                          hint=f"a multiple of {kind.itemsize}, the bytes of an element, from 0 on")
+    memory = t.state.get((shared_dynamic, kind))
+    if memory is None:
+        memory = t.builder.memory(kind, MAX_DYNAMIC // kind.itemsize, AddrSpace.LOCAL, "dynamic")
+        memory = t.state[shared_dynamic, kind] = memory.replace(arg=replace(memory.arg, dynamic=True))
+    t.scalars[DYNAMIC] = ("shared",)
+    extents = _dynamic_shape(shape) if shape is not None else (_plain((shared_variable() - first) // kind.itemsize),)
+    elements: Any = 1
+    for e in extents if shape is not None else ():
+        elements = elements * e
+    need = first + elements * kind.itemsize
+    t.state.setdefault(DYNAMIC, {})[rewrite(need, SIMPLIFY)] = None
+    start = None if first.op is Op.CONST and first.arg.value == 0 else t.builder.let(rewrite(first // kind.itemsize, SIMPLIFY), "start")
+    return Array(memory, kind, extents, "dynamic", start)
+
+
+def _dynamic_shape(shape: Any) -> tuple[int | UOp, ...]:
+    """Extents that are whole numbers, or values of the running kernel."""
+    given = tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
+    extents = [_plain(arithmetic.as_index(e, "an extent of shared_dynamic")) for e in given]
+    if not extents or any(isinstance(e, int) and e < 1 for e in extents):
+        raise KernelError("the shape of an array is made of numbers of 1 or more", hint="shared_dynamic(f32, (n, 4))")
+    return tuple(extents)
+
+
+def _plain(extent: UOp) -> int | UOp:
+    """A number where it is known."""
+    known = rewrite(extent, SIMPLIFY)
+    return int(known.arg.value) if known.op is Op.CONST else known
+
+
 @builtin()
 def local(t: Tracer, shape: Any, dtype: Any, fill: Any = None) -> Array:
     """An array of one work item; undefined at first unless `fill` is given. Unlike a list it takes dynamic indices."""
@@ -67,6 +119,8 @@ def local(t: Tracer, shape: Any, dtype: Any, fill: Any = None) -> Array:
 @builtin("len", builtins.len)
 def len_(t: Tracer, x: Any) -> Any:
     """Extent of the first axis of an array; length of a static container."""
+    if isinstance(x, Dynamic):
+        raise KernelError(f"len() of a scalar of {x.dtype!r}", hint="arrays, vectors, lists and tuples have a length")
     return extent(t, x, 0) if isinstance(x, Array) else builtins.len(x.lanes) if isinstance(x, Vector) else builtins.len(x)
 
 
@@ -83,6 +137,8 @@ def _element(t: Tracer, name: str, array: Any, index: Any) -> UOp:
     number, fixed = element_index(t, array, index)
     if fixed < len(array.shape):
         raise KernelError(f"{array.name} has {len(array.shape)} axes, {fixed} of them indexed", hint=f"{name}(a, (i, j), x)")
+    if array.offset is not None:
+        mark(t)
     return array.pointer.index(number)
 
 
@@ -151,7 +207,12 @@ def load_vector(t: Tracer, array: Any, index: Any, lanes: Any) -> Vector:
     """The vector of `lanes` consecutive elements from `index` on."""
     number, _ = element_index(t, _array(array), index)
     start = t.builder.let(number, "start")
-    return Vector(tuple(t.load(array, start + k) for k in range(_lanes(lanes))))
+    values = []
+    _check_end(t, array, start, _lanes(lanes))
+    for k in range(_lanes(lanes)):
+        mark(t)
+        values.append(t.load(array, start + k))
+    return Vector(tuple(values))
 
 
 @builtin()
@@ -161,8 +222,19 @@ def store_vector(t: Tracer, array: Any, index: Any, vector: Any) -> None:
     if not isinstance(vector, Vector):
         raise KernelError(f"{describe(vector)} is no vector", hint="a[i] = x stores one element")
     start = t.builder.let(number, "start")
+    _check_end(t, array, start, builtins.len(vector.lanes))
     for k, lane in enumerate(vector.lanes):
-        t.builder.store(array.pointer, arithmetic.implicit(lane, array.dtype, f"an element of {array.name}"), start + k)
+        new = arithmetic.implicit(lane, array.dtype, f"an element of {array.name}")
+        mark(t)
+        t.builder.store(array.pointer, new, start + k)
+
+
+def _check_end(t: Tracer, array: Array, start: UOp, lanes: int) -> None:
+    """Has the last of some consecutive elements checked, where indices are. Of a row it is not known where its memory ends."""
+    if t.checks and array.offset is None:
+        end = size(t, array)
+        name = array.name if builtins.len(array.shape) == 1 else f"{array.name}.flat"
+        require(t, (Bound(start + (lanes - 1), end.uop if isinstance(end, Dynamic) else end, 0, name),))
 
 
 def _array(array: Any) -> Array:

@@ -6,10 +6,12 @@ Invariant: a size has three axes and no negative number; what is out of a limit 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from svod.device.launch import LaunchDims, check_limits
-from svod.errors import LaunchError
+from svod.errors import LaunchError, shown
+from svod.ir.threads import MAX_DYNAMIC
 from svod.target import Limits
 
 Size = tuple[int, int, int]
@@ -65,11 +67,31 @@ def check_sizes(grid: Size, block: Size, limits: Limits, kernel: str) -> None:
     check_limits(LaunchDims(grid, block), limits, kernel)
 
 
-def check_shared(static: int, dynamic: int, limits: Limits, kernel: str) -> None:
-    """LaunchError if the shared memory of a group (bytes the kernel declares, bytes the launch adds) is more than the device has."""
+def check_shared(asked: tuple[int, int], limits: Limits, kernel: str, place: Callable[[], str]) -> None:
+    """LaunchError if the shared memory of a group (bytes the kernel declares, bytes the launch adds) is more than the device has.
+
+    `place`: where the kernel declares most of it, "" where it does not.
+    """
+    static, dynamic = asked
+    if dynamic > MAX_DYNAMIC:
+        most = most_dynamic(static, limits)
+        raise LaunchError(f"kernel {kernel!r} is given {shown(dynamic)} B of dynamic shared memory, the device allows {most} B",
+                          at="limit shared_bytes", hint="use smaller tiles, or fewer of them")
     if static + dynamic > limits.shared_bytes:
         raise LaunchError(f"kernel {kernel!r} asks for {static} + {dynamic} B of shared memory, the device allows {limits.shared_bytes} B",
-                          at="limit shared_bytes", hint="use smaller tiles, or fewer of them")
+                          at=place() or "limit shared_bytes", hint="use smaller tiles, or fewer of them")
+
+
+def most_dynamic(static: int, limits: Limits) -> int:
+    """Bytes of dynamic shared memory that a launch may give a group of a kernel that declares `static` bytes itself."""
+    return min(limits.shared_bytes - static, MAX_DYNAMIC)
+
+
+def check_dynamic(least: int, given: int, kernel: str) -> None:
+    """LaunchError if a launch gives a group less dynamic shared memory than the kernel uses."""
+    if given < least:
+        raise LaunchError(f"kernel {kernel!r} uses {least} B of dynamic shared memory, the launch gives {given} B",
+                          hint=f"{kernel}[grid, block, {least}](...), or .launch(grid=, block=, smem={least}) in a @jit function")
 
 
 def groups(threads: Size, block: Size) -> Size:

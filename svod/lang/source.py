@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import linecache
 import types
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from svod.errors import KernelError
+from svod.lang.carried import rewritten
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -60,17 +62,50 @@ class Source:
         """Name of the function."""
         return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
 
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it begins: the same for two trees of one function."""
+        return (self.file, self.node.lineno, self.node.col_offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The lines of a file, and the import of it that they are of: the names of its module, and the spec, which a reload makes anew."""
+
+    names: dict[str, Any]
+    spec: Any
+    lines: Sequence[str]
+
+
+_READ: dict[str, _Read] = {}
+"""File -> how it was when its module was imported: what Python runs, whatever has become of the file since."""
+
+
+def remember_source(function: types.FunctionType) -> None:
+    """Reads the file of a kernel that is being declared, once for each import of it, before it may change."""
+    names, file = function.__globals__, function.__code__.co_filename
+    known, spec = _READ.get(file), names.get("__spec__")
+    if known is not None and known.names is names and known.spec is spec:
+        return
+    if lines := _lines(function):
+        _READ[file] = _Read(names, spec, lines)
+
+
+def _lines(function: types.FunctionType) -> Sequence[str]:
+    """The lines of its file as it is now."""
+    linecache.checkcache(function.__code__.co_filename)
+    return linecache.getlines(function.__code__.co_filename, function.__globals__)  # inspect.findsource looks through all modules: 8 ms
+
 
 def source_of(function: types.FunctionType) -> Source:
     """The tree of a function. KernelError where its source is not to be had (exec, a session without history), or has changed."""
     code = function.__code__
-    linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename, function.__globals__)  # inspect.findsource looks through all modules first: 8 ms
+    known = _READ.get(code.co_filename)
+    lines = known.lines if known is not None and known.names is function.__globals__ else _lines(function)
     if not lines:
         raise KernelError(f"the source of {function.__qualname__!r} is not to be had", at=f"{code.co_filename}:{code.co_firstlineno}",
                           hint="kernels and their helpers are written in a file; text given to exec() has no source")
-    tree = _parsed(code.co_filename, "".join(lines))
-    found = [n for n in _functions(tree).get(code.co_firstlineno, ()) if _matches(n, code)]
+    found = _written_at(lines, code)
     if len(found) > 1:
         found = [n for n in found if _column(code) is None or _covers(n, code)]
     if not found:
@@ -79,25 +114,55 @@ def source_of(function: types.FunctionType) -> Source:
     return Source(code.co_filename, found[0])
 
 
-@lru_cache(maxsize=64)
-def _parsed(file: str, text: str) -> ast.Module:
+def _written_at(lines: Sequence[str], code: types.CodeType) -> list[FunctionNode]:
+    """The functions that begin in the code's first line and look like it. The whole file is parsed only where its own lines do not do."""
+    line = code.co_firstlineno
     try:
-        return ast.parse(text, file)
+        found = [n for n in _functions(_parsed(code.co_filename, _block(lines, line)), line) if _matches(n, code)]
+    except (SyntaxError, IndexError):
+        found = []
+    try:
+        return found or [n for n in _functions(_parsed(code.co_filename, "".join(lines)), line) if _matches(n, code)]
     except SyntaxError as e:
-        raise KernelError(f"the source of {file} cannot be parsed: {e.msg}", at=f"{file}:{e.lineno}",
+        raise KernelError(f"the source of {code.co_filename} cannot be parsed: {e.msg}", at=f"{code.co_filename}:{e.lineno}",
                           hint="it changed after it was imported?") from None
 
 
-@lru_cache(maxsize=64)
-def _functions(tree: ast.Module) -> dict[int, list[FunctionNode]]:
-    """First line (of the first decorator) -> functions and lambdas that begin there."""
-    table: dict[int, list[FunctionNode]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            table.setdefault(min([node.lineno, *(d.lineno for d in node.decorator_list)]), []).append(node)
-        elif isinstance(node, ast.Lambda):
-            table.setdefault(node.lineno, []).append(node)
-    return table
+def _block(lines: Sequence[str], line: int) -> str:
+    """The lines of the statement that begins in `line`, by their indentation, where they stand in the file: blank lines before them.
+
+    A line that does not go on deeper ends it, unless it stands in brackets, in a string or after a backslash; what is cut off there is
+    no Python, so it cannot be mistaken for the statement.
+    """
+    def depth(text: str) -> int:
+        return len(text) - len(text.lstrip())
+
+    own, end = depth(lines[line - 1]), line
+    while lines[end - 1].lstrip().startswith("@"):
+        end += 1
+    while end < len(lines) and (depth(lines[end]) > own or not lines[end].strip() or lines[end].lstrip().startswith(("#", ")", "]"))):
+        end += 1
+    front = "\n" * (line - 2) + "if 1:\n" if own else "\n" * (line - 1)
+    return front + "".join(lines[line - 1:end])
+
+
+@lru_cache(maxsize=256)
+def _parsed(file: str, text: str) -> ast.Module:
+    """The tree of a text; the same one for the same text, so that what is known of a node is known the next time. SyntaxError."""
+    return rewritten(ast.parse(text, file), text)
+
+
+def _functions(tree: ast.Module, line: int) -> Iterator[FunctionNode]:
+    """The functions and lambdas that begin in a line (the line of the first decorator). Looks only into what stands around the line."""
+    around: list[ast.AST] = [tree]
+    while around:
+        node = around.pop()
+        first = min([getattr(node, "lineno", line), *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        if not first <= line <= getattr(node, "end_lineno", line):
+            continue
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and first == line:
+            yield node
+        around.extend(ast.iter_child_nodes(node))
 
 
 def _matches(node: FunctionNode, code: types.CodeType) -> bool:

@@ -23,7 +23,8 @@ from svod.lang.frame import look_up
 from svod.lang.targets import assign, assign_element, assign_name, delete, static_key, subscript
 from svod.lang.tracer import Flow, Tracer
 from svod.lang.types import dtype_of
-from svod.lang.value import Array, Dynamic
+from svod.lang.value import Array, Dynamic, Vector
+from svod.lang.vectors import lane, with_lane
 
 
 def _assign(t: Tracer, node: ast.Assign) -> None:
@@ -69,7 +70,7 @@ def _augmented(t: Tracer, node: ast.AugAssign) -> None:
         if isinstance(old, list) and symbol == "+":
             raise KernelError("a list grows by += in a kernel", hint="x = x + [...]")
         with t.located(node):
-            assign_name(t, target.id, arithmetic.binary(symbol, t.loaded(old), t.loaded(value)))
+            assign_name(t, target.id, arithmetic.binary(symbol, t.loaded(old), t.loaded(value), t.builder))
     elif isinstance(target, ast.Subscript):
         container, index = t.evaluate(target.value), subscript(t, target.slice)
         if isinstance(container, Array):
@@ -78,11 +79,14 @@ def _augmented(t: Tracer, node: ast.AugAssign) -> None:
             if fixed != len(container.shape):
                 raise KernelError(f"{container.name} has {len(container.shape)} axes, {fixed} of them indexed", hint="a[i, j] += x")
             element = t.load(container, place[0])
-            store_element(t, container, place, arithmetic.binary(symbol, element, t.loaded(t.evaluate(node.value))))
+            store_element(t, container, place, arithmetic.binary(symbol, element, t.loaded(t.evaluate(node.value)), t.builder))
+        elif isinstance(container, Vector):
+            new = arithmetic.binary(symbol, lane(container, index), t.loaded(t.evaluate(node.value)), t.builder)
+            assign(t, target.value, with_lane(container, index, new))
         else:
             key = static_key(index)
             element = t.read(container[key])
-            assign_element(t, container, key, arithmetic.binary(symbol, t.loaded(element), t.loaded(t.evaluate(node.value))))
+            assign_element(t, container, key, arithmetic.binary(symbol, t.loaded(element), t.loaded(t.evaluate(node.value)), t.builder))
     else:
         raise KernelError("an attribute cannot be assigned in a kernel", hint="use a local variable, or a list or dict")
 

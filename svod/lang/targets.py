@@ -13,7 +13,10 @@ from svod.lang import cells
 from svod.lang.builtin import Name
 from svod.lang.elements import element_index, store_element
 from svod.lang.tracer import Tracer
-from svod.lang.value import Array, Cell, Dynamic, Vector, has_cells, static_number
+from svod.lang.value import Array, Cell, Dynamic, Unbound, Vector, describe, has_cells, static_number
+from svod.lang.vectors import with_lane
+
+_UNBOUND = Unbound("")
 
 
 def assign(t: Tracer, target: ast.expr, value: Any) -> None:
@@ -24,7 +27,11 @@ def assign(t: Tracer, target: ast.expr, value: Any) -> None:
         elif isinstance(target, (ast.Tuple, ast.List)):
             _unpack(t, target, value)
         elif isinstance(target, ast.Subscript):
-            assign_element(t, t.evaluate(target.value), subscript(t, target.slice), value)
+            container, index = t.evaluate(target.value), subscript(t, target.slice)
+            if isinstance(container, Vector):
+                assign(t, target.value, with_lane(container, index, t.loaded(value)))
+            else:
+                assign_element(t, container, index, value)
         elif isinstance(target, ast.Starred):
             assign(t, target.value, value)
         else:
@@ -75,8 +82,16 @@ def subscript(t: Tracer, node: ast.expr) -> Any:
     if isinstance(node, ast.Slice):
         return slice(*(t.evaluate(p) if p is not None else None for p in (node.lower, node.upper, node.step)))
     if isinstance(node, ast.Tuple):
-        return tuple(subscript(t, e) for e in node.elts)
+        parts = [(e, subscript(t, e.value if isinstance(e, ast.Starred) else e)) for e in node.elts]
+        return tuple(x for e, part in parts for x in (_several(part) if isinstance(e, ast.Starred) else (part,)))
     return t.evaluate(node)
+
+
+def _several(value: Any) -> Any:
+    """The indices that `a[*value]` means."""
+    if not isinstance(value, (list, tuple, range)):
+        raise KernelError(f"a starred index that is {describe(value)}", hint="a list or tuple of indices: a[*index]")
+    return value
 
 
 def assign_element(t: Tracer, container: Any, index: Any, value: Any) -> None:
@@ -122,7 +137,9 @@ def delete(t: Tracer, target: ast.expr) -> None:
     """del target"""
     with t.located(target):
         if isinstance(target, ast.Name) and t.frame.owner(target.id) is t.frame:
-            if isinstance(t.frame.locals.pop(target.id, None), Cell):
+            if isinstance(t.frame.locals.get(target.id, _UNBOUND), Unbound):
+                raise KernelError(f"{target.id!r} is deleted where it may be unbound", hint="bind it on every path, or before")
+            if isinstance(t.frame.locals.pop(target.id), Cell):
                 raise KernelError(f"{target.id!r} cannot be deleted in a loop that changes it")
         elif isinstance(target, ast.Subscript) and isinstance(container := t.evaluate(target.value), (list, dict)):
             _owned(t, container)

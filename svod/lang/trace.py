@@ -9,17 +9,19 @@ import ast
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from svod.errors import KernelError
 from svod.ir.args import ThreadsInfo
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
-from svod.lang import diagnostics, ids, mathematics, memory
+from svod.lang import diagnostics, ids, introspect, mathematics, memory
 from svod.lang.builder import Branch, portable
+from svod.lang.checked import begin
 from svod.lang.expressions import EXPRESSIONS
 from svod.lang.frame import Dependency, Frame, dependency, facts
+from svod.lang.freshness import distinct
 from svod.lang.source import source_of
 from svod.lang.statements import STATEMENTS
 from svod.lang.tracer import Tracer
@@ -31,7 +33,9 @@ from svod.lang.value import Array, Dynamic
 class Trace:
     """A traced kernel: `threads` is the THREADS; which parameter each buffer slot is; what each scalar variable holds.
 
-    `scalars`: ("param", name), ("shape", array, axis), ("grid", axis), or ("threads",); with several guarded axes ("threads", axis).
+    `scalars`: ("param", name), ("shape", array, axis), ("grid", axis), ("shared",), or ("threads",); with several guarded axes
+    ("threads", axis). `shared`: bytes of dynamic shared memory that a launch must give, each as an expression; those over scalars of the
+    launch alone can be looked at before it.
     """
 
     threads: UOp
@@ -39,37 +43,43 @@ class Trace:
     buffers: tuple[str, ...]
     scalars: dict[str, tuple[Any, ...]]
     dependencies: tuple[Dependency, ...]
+    shared: tuple[UOp, ...] = ()
+    places: dict[UOp, Any] = field(default_factory=dict)
+    """Where statements that a target may refuse were written (blame.py)."""
 
 
 def trace(function: Callable[..., Any], arguments: Mapping[str, ArrayType | ScalarType | Constant], *,
-          block: tuple[int, int, int] = (1, 1, 1), subgroup: int = 32, guarded: bool | int = False) -> Trace:
+          block: tuple[int, int, int] = (1, 1, 1), subgroup: int = 32, guarded: bool | int = False, checks: str = "") -> Trace:
     """The thread kernel that `function` is for arguments of these types.
 
     `guarded`: the kernel was launched with a number of work items; those whose global id is `_threads` or more return at once (2 and 3:
-    also along y and z, below `_threads_y` and `_threads_z`). KernelError, with the place, for what the language has not.
+    also along y and z, below `_threads_y` and `_threads_z`). `checks`: how the kernel itself checks each index.
+    KernelError, with the place, for what the language has not.
     """
     inner = inspect.unwrap(function)
     if not isinstance(inner, types.FunctionType):
         raise KernelError(f"a kernel is a Python function, not {type(inner).__name__}", hint="def kernel(a: Array[f32]): …")
     source = source_of(inner)
     names, outer, liveness = facts(source.node)
-    t = Tracer(EXPRESSIONS, STATEMENTS, block, subgroup, bool(guarded))
+    t = Tracer(EXPRESSIONS, STATEMENTS, block, subgroup, bool(guarded), checks=checks)
     frame = Frame(source, names, {}, None, inner, liveness, 0, outer)
     t.frames.append(frame)
-    t.calls.append(source.node)
+    t.calls.append(source.place)
     with t.located(source.node):
         _check_kind(source.node)
         buffers = _bind(t, frame, signature(inner), arguments)
+        begin(t)
         if guarded:
             _guard(t, int(guarded))
         body = source.node.body
         assert isinstance(body, list)
         t.execute(body)
     root = UOp(Op.THREADS, (t.builder.close(t.builder.here),), ThreadsInfo(portable(inner.__name__), block, subgroup))
-    used = {u.arg.name for u in root.find(Op.DEFINE_VAR)}
+    needs = tuple(t.state.get(memory.DYNAMIC, ()))
+    used = {u.arg.name for u in root.find(Op.DEFINE_VAR)} | {u.arg.name for need in needs for u in need.find(Op.DEFINE_VAR)}
     scalars = {name: meaning for name, meaning in t.scalars.items() if name in used or meaning[0] == "param"}
     t.note(dependency(inner.__qualname__, lambda: inner, inner))
-    return Trace(root, inner.__name__, buffers, scalars, _distinct(t.dependencies))
+    return Trace(root, inner.__name__, buffers, scalars, distinct(t.dependencies), needs, t.builder.places)
 
 
 def _check_kind(node: Any) -> None:
@@ -146,14 +156,6 @@ def _guard(t: Tracer, axes: int) -> None:
     t.builder.emit(Branch(outside, [UOp(Op.RETURN)], []))
 
 
-def _distinct(dependencies: list[Dependency]) -> tuple[Dependency, ...]:
-    """One of each name and value."""
-    found: dict[tuple[str, int], Dependency] = {}
-    for d in dependencies:
-        found.setdefault((d.name, id(d.value)), d)
-    return tuple(found.values())
-
-
-LOADED = (diagnostics, mathematics, memory)
+LOADED = (diagnostics, introspect, mathematics, memory)
 """They say which functions of Python stand for functions of the language, so they are loaded before anything is traced."""
 __all__ = ["ArrayType", "Constant", "Dependency", "Parameter", "ScalarType", "Trace", "signature", "trace"]

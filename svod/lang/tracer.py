@@ -88,13 +88,20 @@ class Tracer:
     opened: dict[int, int] = field(default_factory=dict)
     """id of a Scope -> how many loops were open when it was opened."""
     calls: list[Any] = field(default_factory=list)
-    """Functions that are being traced, outermost first."""
+    """Where the functions begin that are being traced, outermost first."""
     sites: list[ast.Call] = field(default_factory=list)
     """Calls around the current point, for messages of the running kernel."""
     keep: list[Any] = field(default_factory=list)
     """Objects whose id is a key."""
     state: dict[Any, Any] = field(default_factory=dict)
     """What builtins remember while this kernel is traced."""
+    checks: str = ""
+    """How the kernel checks its indices when it runs (checked.py); "": not at all."""
+    nodes: list[ast.AST] = field(default_factory=list)
+    """Statements and expressions that are being traced, the innermost last."""
+
+    def __post_init__(self) -> None:
+        self.builder.place = lambda: self.place(self.nodes[-1]) if self.nodes else None
 
     # ---- evaluation ---------------------------------------------------------------------------------------------------------------
     @property
@@ -124,6 +131,7 @@ class Tracer:
     @contextmanager
     def located(self, node: ast.AST) -> Iterator[None]:
         """Errors inside carry the place of `node`, unless they have one already."""
+        self.nodes.append(node)
         try:
             yield
         except Again:
@@ -139,6 +147,12 @@ class Tracer:
         except Exception as e:
             raise KernelError(f"{type(e).__name__}: {e}", at=self.place(node).shown(),
                               hint="raised by Python while the kernel was traced") from e
+        finally:
+            self.nodes.pop()
+
+    def here(self) -> str:
+        """file:line:column of what is being traced."""
+        return str(self.place(self.nodes[-1])) if self.nodes else ""
 
     def place(self, node: ast.AST) -> Place:
         """Where a node of the current function was written."""

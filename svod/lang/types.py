@@ -139,10 +139,19 @@ class Constexpr:
 
 
 class Stream:
-    """A queue of launches. None is the default one; on a CPU streams have no effect."""
+    """A queue of launches: None for the default one, the number of one, or an object of another library that has one (`cuda_stream`, as
+    torch's, or `ptr`, as CuPy's). On a CPU streams have no effect. KernelError for anything else."""
 
     def __init__(self, handle: Any = None) -> None:
+        if not self.fits(handle):
+            raise KernelError(f"{handle!r} is no stream", hint="None, a number, or an object with cuda_stream, as torch.cuda.Stream")
         self.handle = handle
+
+    @staticmethod
+    def fits(stream: Any) -> bool:
+        """Whether something can stand for a stream."""
+        return (stream is None or isinstance(stream, Stream) or (isinstance(stream, int) and not isinstance(stream, bool))
+                or any(hasattr(stream, a) for a in ("cuda_stream", "ptr", "__cuda_stream__")))
 
     def __repr__(self) -> str:
         return f"Stream({self.handle!r})"

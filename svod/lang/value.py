@@ -56,7 +56,8 @@ class Dynamic(_Opaque):
 class Array(_Opaque):
     """Elements in memory: a parameter, shared memory, a local array, or a row of one of these (C order).
 
-    `shape` holds an int or the UOp of each extent; `offset` is the number of the first element.
+    `shape` holds an int or the UOp of each extent; `offset` is the number of the first element. `bounds`, of a row, is what was not
+    checked of the indices that made it: an index counts once an element is accessed.
     """
 
     pointer: UOp
@@ -64,6 +65,7 @@ class Array(_Opaque):
     shape: tuple[int | UOp, ...]
     name: str
     offset: UOp | None = None
+    bounds: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"<array {self.name} of {self.dtype!r}>"

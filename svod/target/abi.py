@@ -11,7 +11,7 @@ from svod.dtype import AddrSpace, DType, PtrDType, dtypes
 from svod.errors import GraphError
 from svod.ir.args import SpecialKind, VarArg
 from svod.ir.ops import Op
-from svod.ir.threads import grid_variable
+from svod.ir.threads import grid_variable, shared_variable
 from svod.ir.uop import UOp
 
 CORE_ID = "core_id"
@@ -66,11 +66,14 @@ class Metadata:
 def describe(ast: UOp) -> Metadata:
     """The metadata of a SINK, LINEAR or THREADS. GraphError where the graph contradicts itself.
 
-    A THREADS has the three sizes of its grid among its scalars, whether or not anything reads them: a launch needs all of them.
+    A THREADS has the three sizes of its grid among its scalars, and the bytes of its dynamic shared memory if it has such, whether or not
+    anything reads them: a launch needs all of them.
     """
     nodes = ast.toposort()
     if ast.op is Op.THREADS:
-        nodes += [v for v in map(grid_variable, range(3)) if v not in nodes]
+        dynamic = any(u.op is Op.DEFINE_LOCAL and u.arg.dynamic for u in nodes)
+        hidden = [*map(grid_variable, range(3)), *[shared_variable()] * dynamic]
+        nodes += [v for v in hidden if v not in nodes]
     outs, ins = _accesses(nodes)
     buffers = _buffers(nodes, outs, ins)
     variables = _variables(nodes)

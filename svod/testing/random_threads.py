@@ -20,8 +20,8 @@ from svod.ir.uop import UOp
 from svod.testing.threads import Threads
 
 BLOCKS = ((1, 1, 1), (3, 1, 1), (8, 1, 1), (16, 1, 1), (20, 1, 1), (64, 1, 1), (256, 1, 1), (4, 4, 1), (16, 3, 1), (5, 2, 3),
-          (32, 12, 1), (7, 45, 1))
-INPUTS = 97
+          (32, 12, 1), (7, 45, 1), (128, 1, 1), (100, 2, 1))
+INPUTS = 997
 MOST = 5
 """Iterations of a random loop."""
 I64 = dtypes.i64
@@ -112,7 +112,8 @@ class _Writer:
         if depth and not self.straight:
             nested += [self.loop, self.counted]
         if depth and together:
-            nested += [self.uniform_branch] if self.straight else [self.exchange_shared, self.uniform_branch, self.uniform_loop]
+            nested += [self.uniform_branch]
+            nested += [] if self.straight else [self.exchange_shared, self.uniform_loop, self.stream]
         if self.r.random() < 0.45 and nested:
             self.r.choice(nested)(depth, loops, together)
         else:
@@ -240,6 +241,26 @@ class _Writer:
             self.around -= 1
             self.same.pop()
 
+    def stream(self, depth: int, loops: int, together: bool) -> None:
+        """Side by side through `data`, often in steps as long as the group."""
+        first = self.lane if self.r.random() < 0.7 else self.k.thread(0) + self.r.choice((0, 5))
+        stop = UOp(Op.FLOORMOD, (self.number(1, same=True), UOp.const(INPUTS + 1, I64))).cast(dtypes.index)
+        stop = UOp.const(INPUTS - self.r.randint(0, 99), dtypes.index) if self.r.random() < 0.6 else stop
+        step: int | UOp = self.r.choice((self.items, 32, 64, 100))
+        if self.r.random() < 0.3:
+            step = UOp(Op.FLOORMOD, (self.number(1, same=True), UOp.const(3, I64))).cast(dtypes.index) * step
+        total = self.k.variable(I64, self.number())
+        kept, cells = list(self.values), [*self.cells, total]
+        with self.k.for_(first, stop, step) as i:
+            self.values.append(self.k.load(self.data, i))
+            self.k.set(total, self.k.get(total) * 3 + self.values[-1])
+            plain = [self.let, self.variable, self.assign, self.assign, self.read, self.bump]
+            for _ in range(self.r.randint(1, 3)):
+                self.r.choice(plain)(False)
+            self.values.append(i.cast(I64))
+            self.assign(False)
+        self.values, self.cells = kept, cells
+
     @property
     def gone(self) -> bool:
         """Whether some work items may have returned: those that are left still meet at barriers, but their elements are not written."""
@@ -255,6 +276,8 @@ def random_thread_case(seed: int) -> ThreadCase:
     for i in range(1, 4):
         w.k.store(w.array, i, w.lane.cast(I64) * i)
     w.statements(3, 0, together=True)
+    if not w.straight and not w.gone and w.r.random() < 0.4:
+        w.stream(0, 0, together=True)
     w.statements(3, 0, together=True)
     for n in range(3):
         w.k.store(w.out, w.item * 3 + n, w.number())

@@ -20,8 +20,9 @@ from svod.codegen.apply import apply_opts
 from svod.codegen.closers import normalize
 from svod.codegen.decompose import rules_for
 from svod.codegen.expand import expand
-from svod.codegen.pipeline import PIPELINE
+from svod.codegen.pipeline import PIPELINE, Stage
 from svod.codegen.schedule import OptKind, Panel, Tail, parse_opt
+from svod.codegen.simt import THREAD_PIPELINE
 from svod.codegen.strategy import Tuning
 from svod.dtype import PtrDType, dtypes
 from svod.errors import ConfigError, SvodError
@@ -103,8 +104,6 @@ def _arg(cls: type) -> str:
 
 def stages_page() -> str:
     """The pipeline."""
-    rows = [(str(i), f"`{s.name}`", prose(s.why), f"[{s.ensures.name}](specs.md#{s.ensures.name.lower()})" if s.ensures else "")
-            for i, s in enumerate(PIPELINE, 1)]
     return page(
         "Stages", "`svod/codegen/pipeline.py`",
         "What a kernel goes through between the graph that the user wrote and the linear program that renderers read, in order. Each stage "
@@ -113,7 +112,18 @@ def stages_page() -> str:
         "[ARCHITECTURE.md](../ARCHITECTURE.md) follows one kernel through all of them.",
         "`SVOD_DEBUG=1` shows the schedule that is chosen. Should a stage ever refuse what the default strategy chose, something plainer "
         "takes its place, which is shown as `choose-plainer`; Opts that the user gave are never replaced.",
-        table(("", "stage", "why it exists", "ensures"), rows))
+        _stages(PIPELINE),
+        "## Thread kernels",
+        "Kernels of [the kernel language](language.md) go this way to targets without work items; the interpreter executes them as they "
+        "are. "
+        "`SVOD_DUMP` writes the result of every stage, also of a kernel that the disk cache has; `k.last.stages()` gives them as text.",
+        _stages(THREAD_PIPELINE))
+
+
+def _stages(stages: tuple[Stage, ...]) -> str:
+    rows = [(str(i), f"`{s.name}`", prose(s.why), f"[{s.ensures.name}](specs.md#{s.ensures.name.lower()})" if s.ensures else "")
+            for i, s in enumerate(stages, 1)]
+    return table(("", "stage", "why it exists", "ensures"), rows)
 
 
 # --- opts.md -----------------------------------------------------------------------------------------------------------------------
@@ -318,8 +328,7 @@ def builtins_page() -> str:
         "What `import svod.lang as sl` offers. [language.md](language.md) teaches the language, [memory-model.md](memory-model.md) says "
         "what work items that share memory may rely on.",
         "The last column says which names work in ordinary Python too, where functions of numbers compute with Python's `math`; the others "
-        "are refused there. In kernels most functions of numbers take vectors as well, lane by lane; `select`, "
-        "`where` and `popcount` do not.",
+        "are refused there. In kernels functions of numbers take vectors as well, lane by lane.",
         *builtin_parts())
 
 

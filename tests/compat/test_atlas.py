@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -46,8 +47,10 @@ from svod.compat.atlas.atlas_kernel import (
 )
 from svod.compat.atlas.compiler import CompileError, atlas_kernel
 from svod.errors import KernelError, LaunchError, SvodError
+from svod.lang.schema import structure
 
 DEVICES = ("CPU", "INTERP")
+VALIDATOR = jsonschema.Draft202012Validator(json.loads((Path(structure.__file__).parent / "kernel-1.0.json").read_text(encoding="utf-8")))
 
 
 # --- the kernels that the documents of the dialect show, as they stand there --------------------------------------------------------------
@@ -363,8 +366,12 @@ def reduced(a: DeviceArray[f32], out: DeviceArray[f32], n: u32):
 
 
 def run(function: Callable[..., Any], form: str, device: str) -> Any:
-    """The kernel of a function, or of its document."""
-    return (kernel_of(function) if form == "function" else load(compile_to_json(function))).on(device)
+    """The kernel of a function, or of its document, which the published schema finds valid."""
+    if form == "function":
+        return kernel_of(function).on(device)
+    text = compile_to_json(function)
+    VALIDATOR.validate(json.loads(text))
+    return load(text).on(device)
 
 
 def test_r12_an_atomic_of_another_type_is_refused() -> None:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -124,7 +126,7 @@ def test_what_was_compiled(everywhere: str, capsys: pytest.CaptureFixture[str]) 
     made = vec_add.compile(*vectors(8), 8)
     assert isinstance(made, flyc.JitCompiledFunction)
     made.print_ir(compiled=False)
-    assert "Original vec_add_kernel IR:" in capsys.readouterr().out
+    assert re.search(r"Original vec_add_kernel\w* IR:", capsys.readouterr().out)
     assert made is vec_add.last_compiled
     a, b, c = vectors(8)
     made(a, b, c, 8)
@@ -435,6 +437,6 @@ def test_dynamic_grid_of_the_guide() -> None:
         my_kernel(data, M).launch(grid=(grid_x, 1, 1), block=(256, 1, 1), smem=1024, stream=stream)
 
     x = np.zeros(1024, F32)
-    launch(x, 512, stream=fx.Stream(object()))
+    launch(x, 512, stream=fx.Stream(types.SimpleNamespace(cuda_stream=7)))
     launch(x, 512, None)
     assert x.tolist() == [2.0] * 512 + [0.0] * 512

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import svod.compat.flydsl.compiler as flyc
 import svod.compat.flydsl.expr as fx
+from svod.codegen.simt import THREAD_PIPELINE
 from svod.compat.flydsl.expr import gpu
 
 SCRIPT = """
@@ -97,7 +99,8 @@ def test_dumps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         launch(x)
         told = capsys.readouterr().out.splitlines()
         assert told[0] == f"[flydsl] DUMP_IR enabled, dir={tmp_path / 'dumps'}"
-        for name in ("00_original.svod", "01_rendered.txt", "final_isa.s"):
+        stages = [f"{k:02}_{stage.name}.svod" for k, stage in enumerate(THREAD_PIPELINE, 1)]
+        for name in ("00_original.svod", *stages, f"{len(stages) + 1:02}_rendered.txt", "final_isa.s"):
             path = tmp_path / "dumps/add_one" / name
             assert f"[flydsl] dump {path.stem} -> {path}" in told
             assert path.stat().st_size > 100
@@ -117,3 +120,28 @@ def test_values_without_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPILE_ONLY", "maybe")
     with pytest.raises(ValueError, match="Failed to parse environment variable COMPILE_ONLY='maybe'"):
         launch(np.zeros(4, np.float32))
+
+
+def test_each_form_has_its_own_dump_and_is_pickled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """R81, R84."""
+    monkeypatch.setenv("FLYDSL_DUMP_IR", "1")
+    monkeypatch.setenv("FLYDSL_DUMP_DIR", str(tmp_path))
+    both(np.zeros(4, np.float32), np.zeros(4, np.float64))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["scaled", "scaled_1", "scaled_2"]
+    assert both.last_compiled is not None
+    again = pickle.loads(pickle.dumps(both.last_compiled))
+    assert again.function is both
+    assert [k.request for k in again.kernels] == [k.request for k in both.last_compiled.kernels]
+    assert again.original_ir == both.last_compiled.original_ir
+
+
+@flyc.kernel
+def scaled(x: fx.Tensor, by: fx.Constexpr[int]) -> None:
+    x[gpu.thread_idx.x] *= by
+
+
+@flyc.jit
+def both(x: fx.Tensor, y: fx.Tensor) -> None:
+    scaled(x, 2).launch(block=4)
+    scaled(x, 3).launch(block=4)
+    scaled(y, 2).launch(block=4)

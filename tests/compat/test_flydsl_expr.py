@@ -356,14 +356,3 @@ def test_printing(everywhere: str, capsys: pytest.CaptureFixture[str]) -> None:
 
     run(k, 3, block=1)
     assert capsys.readouterr().out == "a=3 b=1.5\n"
-
-
-def test_the_explicit_form_of_carried_values_is_refused() -> None:
-    """R117: assignments are carried; init= and yield are not there."""
-    @flyc.kernel
-    def k(out: fx.Tensor, n: fx.Int32):
-        for i, state in range(0, n, 1, init=[1]):
-            out[i] = state[0]
-
-    with pytest.raises(KernelError, match=r"Invalid range\(\) call"):
-        run(k, np.zeros(1, F32), 3, block=1)

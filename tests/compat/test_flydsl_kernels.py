@@ -97,6 +97,18 @@ def test_preshuffle_gemm(in_dtype: str, kind: Any, m: int, tiles: tuple[int, int
         launch(c, a, b, scale_a, scale_b, m, 64)
 
 
+def test_preshuffle_gemm_of_a_size_of_flydsl() -> None:
+    """R154: the other 8-bit format, numbers that are no whole ones; the result is rounded to bf16 once, from sums in f32."""
+    m, n, k, rng = 33, 1024, 2048, np.random.default_rng(0)
+    values = (rng.standard_normal(64) * 2).astype(ml_dtypes.float8_e4m3fn)
+    a, b = (values[rng.integers(0, 64, shape, np.uint8)] for shape in ((m, k), (n, k)))
+    scale_a, scale_b = (rng.uniform(0.5, 2, size).astype(np.float32) for size in (m, n))
+    c = np.zeros((m, n), ml_dtypes.bfloat16)
+    compile_preshuffle_gemm_a8(M=m, N=n, K=k, tile_m=16, tile_n=64, tile_k=64)(c, a, shuffle_weight(b), scale_a, scale_b, m, n)
+    expected = (a.astype(np.float32) @ b.astype(np.float32).T) * scale_a[:, None] * scale_b
+    assert np.allclose(c.astype(np.float32), expected, rtol=2**-8, atol=1e-4 * np.abs(expected).max())
+
+
 def test_refused_products() -> None:
     """R154: what does not fit is refused before anything is compiled."""
     with pytest.raises(NotImplementedError, match="int4"):

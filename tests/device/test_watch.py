@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 import svod
+import svod.lang as sl
 from svod import Device, UOp, dtypes
 from svod.codegen.pipeline import PIPELINE, Context, Stage
+from svod.codegen.simt import THREAD_PIPELINE
 from svod.config import CacheSettings, Debug
+from svod.device.watch import listening
 from svod.errors import ConfigError, ScheduleError
 from svod.ir.text import parse, to_text
 
@@ -79,3 +82,28 @@ def test_a_folder_that_cannot_be_written_is_a_config_error(tmp_path: Path, place
         pytest.raises(ConfigError, match=r"SVOD_DUMP: .* cannot be written(.|\n)*hint: name a directory"),
     ):
         Device("CPU").compile(kernel(f"nowhere{len(place)}"))
+
+
+@sl.kernel
+def scaled(a: sl.Array[sl.f32], by: sl.Constexpr[float]) -> None:
+    a[sl.global_id()] *= sl.exp(by * a[0])
+
+
+def test_stages_of_thread_kernels_are_dumped_also_of_what_is_cached(tmp_path: Path) -> None:
+    for run in ("first", "second"):
+        dump = Debug(dump=tmp_path / run)
+        with svod.override(debug=dump, cache=CacheSettings(True, tmp_path / "cache")):
+            Device.of(Device("CPU").backend).compile(sl.kernel(scaled.function).compile(sl.Array[sl.f32], 2.5).trace.threads)
+        folders = [p for p in (tmp_path / run).iterdir() if p.is_dir()]
+        assert folders
+        for folder in folders:
+            assert folder.name.endswith("-scaled")
+            assert sorted(p.name for p in folder.iterdir()) == [f"{k:02}-{s.name}.txt" for k, s in enumerate(THREAD_PIPELINE)]
+
+
+def test_a_listener_is_told_in_place_of_what_the_settings_show(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+    with svod.override(debug=Debug(debug=2)), listening(lambda stage, result, seconds: seen.append(stage.name)):
+        Device("CPU").renderer.render(kernel("told"))
+    assert seen == [s.name for s in PIPELINE]
+    assert not capsys.readouterr().err

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from svod.dtype import dtypes
-from svod.errors import LaunchError
+from svod.errors import ArgumentError, LaunchError
 from svod.ir.args import MessageArg
 from svod.ir.interp import run_linear
 from svod.ir.message import Assertion, assertions, filled, from_bits, line, word
@@ -44,6 +44,11 @@ def test_numbers_tell_assertions_apart() -> None:
     found = assertions(k.kernel())
     assert len(found) == 5
     assert all(0 < number < 1 << 63 and a.number == number for number, a in found.items())
+    bounds = Assertion("index {} is out of range", "k.py:3", (dtypes.index,), "bounds")
+    assert bounds.number != Assertion(bounds.text, bounds.place, bounds.dtypes).number
+    refused = bounds.error("scale", "block 0", [9])
+    assert type(refused) is ArgumentError
+    assert (refused.what, refused.at) == ("index 9 is out of range", "k.py:3, kernel 'scale', block 0")
     in_linear = UOp(Op.ASSERT, (FLAG, N, N, X), MessageArg("a {}"))
     assert Assertion.of(in_linear, 3) in found.values()
     assert list(assertions(UOp(Op.LINEAR, (FLAG, N, X, in_linear)))) == [Assertion("a {}", "", (dtypes.f32,)).number]

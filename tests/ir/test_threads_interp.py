@@ -320,7 +320,7 @@ def test_a_divergent_barrier_names_who_is_elsewhere() -> None:
         k.barrier()
     with pytest.raises(LaunchError, match=r"divergent barrier(.|\n)*kernel 'split', block \(2, 0, 0\), thread \(0, 1, 0\)") as e:
         run(k, grid=(3,))
-    assert "block (2, 0, 0), thread (0, 0, 0) waits" in str(e.value)
+    assert "at the barrier: threads (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0); elsewhere: threads (0, 1, 0), (1, 1, 0)" in str(e.value)
     k = Threads(block=(4, 1, 1))
     with k.for_(0, k.thread()):
         k.barrier()

@@ -233,6 +233,26 @@ def test_shuffles_votes_and_scans(device: Any) -> None:
     assert r[:, 8].tolist() == [lane % 8 + 100 * (lane // 8) + 8000 for lane in range(16)]
 
 
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_subgroup_of_one(device: Any) -> None:
+    """Every exchange gives a work item its own value."""
+    def alone(a: sl.Array[sl.i32], r: sl.Array[sl.i32, 2]):
+        i = sl.global_id()
+        r[i, 0] = sl.shuffle(a[i], 5) + 10 * sl.shuffle_up(a[i], 1)
+        r[i, 1] = sl.shuffle_down(a[i], 1) + 10 * sl.shuffle_xor(a[i], 1)
+        r[i, 2] = sl.subgroup_reduce_add(a[i]) + 10 * sl.inclusive_scan_add(a[i])
+        r[i, 3] = sl.exclusive_scan_add(a[i])
+        r[i, 4] = sl.exclusive_scan_max(a[i])
+        r[i, 5] = sl.i32(sl.any_(a[i] > 2)) + 10 * sl.i32(sl.all_(a[i] > 2)) + 100 * sl.i32(sl.ballot(a[i] > 2))
+        if a[i] > 3:
+            r[i, 6] = sl.shuffle_xor(a[i], 1, 1) + sl.i32(sl.ballot(True))
+
+    a, r = np.arange(6, dtype=np.int32), np.zeros((6, 7), np.int32)
+    launch(device, alone, 1, 6, a, r, subgroup=1)
+    least = np.iinfo(np.int32).min
+    assert r.tolist() == [[11 * x, 11 * x, 11 * x, 0, least, 111 * (x > 2), (x > 3) * (x + 1)] for x in range(6)]
+
+
 @pytest.mark.parametrize(("block", "subgroup"), [(1, 32), (2, 32), (7, 32), (7, 1), (32, 32), (33, 32), (100, 32), (100, 8)])
 @on_devices
 def test_block_functions(device: Any, block: int, subgroup: int) -> None:

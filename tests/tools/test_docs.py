@@ -13,6 +13,7 @@ from svod import lang
 from svod.codegen.math import BOUNDS
 from svod.codegen.pipeline import PIPELINE
 from svod.codegen.schedule import OptKind
+from svod.codegen.simt import THREAD_PIPELINE
 from svod.errors import ConfigError
 from svod.ir.ops import Op
 from svod.ir.rules import SIMPLIFY
@@ -37,7 +38,7 @@ def test_pages_are_the_same_in_every_process() -> None:
 def test_every_op_stage_opt_function_clause_and_rule_is_shown() -> None:
     rows = {name: re.findall(r"^\| (?:\d+ \| )?[*`]+([\w-]+)[*`]+ \|", made(), flags=re.MULTILINE) for name, made in PAGES.items()}
     assert rows["ops.md"] == [op.name for op in Op]
-    assert rows["stages.md"] == [s.name for s in PIPELINE]
+    assert rows["stages.md"] == [s.name for s in (*PIPELINE, *THREAD_PIPELINE)]
     assert sorted(rows["math.md"]) == sorted(key.name.lower() if isinstance(key, Op) else key for key in BOUNDS)
     assert {c.name for s in (KERNEL, LINEAR) for c in s.clauses} <= set(rows["specs.md"])
     assert re.findall(r"^### ([A-Z]+)$", PAGES["opts.md"](), flags=re.MULTILINE) == [k.name for k in OptKind]

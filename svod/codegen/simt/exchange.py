@@ -32,6 +32,8 @@ def exchanged(access: Access, subgroup: UOp, operands: list[UOp], mask: UOp | No
     kind, across, op = subgroup.arg.kind, subgroup.arg.width, subgroup.arg.op
     if width % across:
         raise UnsupportedError(f"a subgroup of {across} work items in vectors of {width}")
+    if across == 1:
+        return _alone(kind, op, operands[0])
     value = splat(operands[0], width)
     taking = None if mask is None else splat(mask, width)
     if kind in _SHUFFLES:
@@ -46,6 +48,13 @@ def exchanged(access: Access, subgroup: UOp, operands: list[UOp], mask: UOp | No
     if kind is SubgroupKind.REDUCE:
         return _reduce(op, value, taking, across)
     return _scan(op, value, taking, across, exclusive=kind is SubgroupKind.EXCLUSIVE)
+
+
+def _alone(kind: SubgroupKind, op: Op, value: UOp) -> UOp:
+    """What a work item gets that is a subgroup by itself: its own value."""
+    if kind is SubgroupKind.BALLOT:
+        return rewrite(value.cast(dtypes.u64.vec(value.dtype.lanes)), SIMPLIFY)
+    return splat(neutral_of(op, value.dtype.scalar), value.dtype.lanes) if kind is SubgroupKind.EXCLUSIVE else value
 
 
 def neutral_of(op: Op, dtype: DType) -> UOp:

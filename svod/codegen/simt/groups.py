@@ -77,7 +77,7 @@ class Group(Body):
         """A branch or loop with a barrier in it: all work items go the same way."""
         if not all(self.facts.uniform(x) for x in s.src if x.op not in (Op.BLOCK, Op.VALUE)):
             raise UnsupportedError("a barrier where work items may go different ways: its condition differs between them", at=s.op.name,
-                                   hint="take the barrier out of the branch, or make the condition the same for the whole group")
+                                   hint="take the barrier out of the branch, or make the condition the same for the whole group", about=s)
         self.statement(s)
 
     def _is_uniform(self, s: UOp) -> bool:

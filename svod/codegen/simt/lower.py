@@ -12,6 +12,7 @@ from itertools import count
 from svod.codegen.apply import core_id
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
+from svod.codegen.pipeline import Context, Listener, Stage, through
 from svod.codegen.simt.body import Body
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index
@@ -19,16 +20,18 @@ from svod.codegen.simt.groups import Group
 from svod.codegen.simt.lanes import Rows, Shape, group_ids
 from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import has_barrier, prepared
+from svod.codegen.simt.streams import with_streams
 from svod.codegen.simt.uniform import Uniformity
 from svod.codegen.simt.values import with_values
 from svod.codegen.simt.whiles import with_counted_loops
 from svod.config import Config
 from svod.dtype import dtypes
+from svod.errors import UnsupportedError
 from svod.ir.args import ThreadsInfo
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
-from svod.ir.spec import LINEAR, verify
+from svod.ir.spec import LINEAR
 from svod.ir.threads import grid_variable
 from svod.ir.uop import UOp
 from svod.target import Target
@@ -47,11 +50,41 @@ SMALL = 600
 """Nodes of a kernel times vectors in lockstep: more is not worth its compile time."""
 
 
-def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
-    """The LINEAR program of a THREADS. UnsupportedError for what the target cannot do, by name."""
-    info = threads.arg
-    simple = rewrite(rewrite(rewrite(threads, SIMPLIFY), math_rules(target)), SIMPLIFY)
-    body = with_values(with_counted_loops(with_values(prepared(with_rare_branches(simple.src[0])))))
+def _inside(run: Callable[[UOp], UOp]) -> Callable[[UOp, Context], UOp]:
+    """What `run` does to the statements of a THREADS."""
+    return lambda threads, _: threads.replace(src=(run(threads.src[0]),))
+
+
+THREAD_PIPELINE: tuple[Stage, ...] = (
+    Stage("simplify-threads", "index arithmetic is smallest before work items are copied into lanes", lambda t, _: rewrite(t, SIMPLIFY)),
+    Stage("decompose-math", "math functions become polynomials while there is one copy of each",
+          lambda t, c: rewrite(rewrite(t, math_rules(c.target)), SIMPLIFY)),
+    Stage("branch-rare-arms", "work that few work items ever want is skipped where none does", _inside(with_rare_branches)),
+    Stage("count-loops", "variables become values where they can, loops of a known number of iterations count",
+          _inside(lambda body: with_values(with_counted_loops(with_values(prepared(body)))))),
+    Stage("map-work-items", "groups become shares of the cores, work items loops and lanes",
+          lambda t, c: _mapped(t, c.target, c.config), LINEAR),
+)
+
+
+def lower_threads(threads: UOp, target: Target, config: Config, listen: Listener | None = None) -> UOp:
+    """The LINEAR program of a THREADS. `listen` sees every result and its seconds. UnsupportedError, by name, for what the target lacks."""
+    _check_asked(threads, target, config.check)
+    return through(THREAD_PIPELINE, threads, Context(target, config), listen)
+
+
+def _check_asked(threads: UOp, target: Target, asked: frozenset[str]) -> None:
+    """UnsupportedError if checks that were asked for are not there. Those of bounds are part of what the kernel language traces."""
+    lacking = asked - target.checks
+    if "bounds" in lacking and any(u.op is Op.ASSERT and u.arg.kind == "bounds" for u in threads.toposort()):
+        lacking -= {"bounds"}
+    if lacking:
+        raise UnsupportedError(f"target {target.name} has no run-time checks for {', '.join(sorted(lacking))}", at=threads.arg.name,
+                               hint="INTERP checks bounds and races; kernels of the kernel language check bounds on every device")
+
+
+def _mapped(threads: UOp, target: Target, config: Config) -> UOp:
+    info, body = threads.arg, threads.src[0]
     shape = Shape(info.block, _width(body, info, target))
     body = with_values(with_counters(body, Uniformity(body)))
     facts = Uniformity(body)
@@ -66,7 +99,10 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
         gx, gy, gz = map(grid_variable, range(3))
         group = out.range(*_share(rewrite(gx * gy * gz, SIMPLIFY), target.cores))
         places = tuple(rewrite(u, SIMPLIFY) for u in group_ids(group, (gx, gy, gz)))
-        if has_barrier(body) and (shape.vectors > LOCKSTEP or shape.vectors * len(body.toposort()) > WHOLE):
+        whole = shape.vectors <= LOCKSTEP and shape.vectors * len(body.toposort()) <= WHOLE if has_barrier(body) else False
+        streams = body if whole or shape.vectors <= TOGETHER else with_streams(body, facts, info.block)
+        if has_barrier(streams) and not whole:
+            body = streams
             Group(out, shape, Uniformity(body, arrays=False), places, lambda: next(ids)).run(body, _together)
         else:
             _lockstep(parts(shape=shape, group=places), body)
@@ -74,7 +110,6 @@ def lower_threads(threads: UOp, target: Target, config: Config) -> UOp:
     leaves = {u: None for u in UOp(Op.LINEAR, tuple(out.chain[0].items)).toposort() if u.op in LEAVES}
     linear = out.program(list(leaves))
     require_supported(linear, target)
-    verify(linear, LINEAR)
     return linear
 
 

@@ -21,3 +21,18 @@ def refusing(name: str, why: str) -> Any:
         raise NotHere(f"{name} is unsupported: {why}", hint="docs/flydsl.md lists what is there")
 
     return Builtin(apply, name, outside)
+
+
+class MissingModule:
+    """Stands for a module that is not there: each of its names is refused as `refusing` does."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name, self.why = name, why
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        return refusing(f"{self.name}.{attribute}", self.why)
+
+    def __repr__(self) -> str:
+        return f"<module {self.name}, which svod has not>"

@@ -32,8 +32,9 @@ import llvmlite.binding as llvm
 
 from svod.errors import CompileError, ConfigError, DeviceError
 
-SHORT = ("sroa", "instruction_combine", "simplify_cfg")
-"""The default passes: registers for stack arrays, algebra on scalars, no empty blocks."""
+SHORT = ("sroa", "simplify_cfg", "instruction_combine")
+"""The default passes: registers for stack arrays, no empty blocks, algebra on scalars. In this order: into an empty block at the end of a
+loop the last pass would move what the loop adds up, last first, and memory that is read backwards comes at a third of its speed."""
 
 PIPELINES = ("O1", "O2", "O3")
 """Names that stand for LLVM's own pipelines, loop and straight-line vectorizers on."""

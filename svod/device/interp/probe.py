@@ -28,7 +28,7 @@ from svod.errors import DeviceUnavailable
 from svod.ir.interp import Interpreter
 from svod.ir.ops import Op
 from svod.ir.text import parse, to_text
-from svod.ir.threads_interp import ThreadsInterpreter
+from svod.ir.threads_interp import SHARED, ThreadsInterpreter
 from svod.ir.uop import UOp
 from svod.target import REFERENCE
 
@@ -85,7 +85,7 @@ class InterpRunner:
         arrays = [np.empty(0)] * (1 + max((p.slot for p in meta.buffers), default=-1))
         for p, v in zip(meta.buffers, views, strict=True):
             arrays[p.slot] = _array(v)
-        given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in self.used}
+        given = {n: v for n, v in zip(meta.var_names, values, strict=True) if n in self.used or n == SHARED}
         if isinstance(self.code, ThreadsInterpreter):
             self.code.run(arrays, given, dims.global_size)
         else:

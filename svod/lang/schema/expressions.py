@@ -19,6 +19,7 @@ import numpy as np
 
 from svod.dtype import from_numpy
 from svod.errors import KernelError
+from svod.lang import ids
 from svod.lang.builtin import Builtin
 from svod.lang.kernels import Kernel
 from svod.lang.schema.jumps import INDEX
@@ -239,8 +240,23 @@ def _subscript(w: Writer, node: ast.Subscript) -> Json:
 
 
 def _binary(w: Writer, node: ast.BinOp) -> Json:
+    if _global_id(w, node):
+        return call("get_global_id")
     left, right = w.in_order([node.left, node.right])
     return operation(node.op, left, right)
+
+
+def _global_id(w: Writer, node: ast.BinOp) -> bool:
+    """Whether it is block_idx.x * block_dim.x + thread_idx.x, in any order."""
+    match node:
+        case ast.BinOp(left=ast.BinOp(op=ast.Mult()) as product, op=ast.Add(), right=ast.Attribute() as item):
+            pass
+        case ast.BinOp(left=ast.Attribute() as item, op=ast.Add(), right=ast.BinOp(op=ast.Mult()) as product):
+            pass
+        case _:
+            return False
+    names = [w.outside(n.value) if isinstance(n, ast.Attribute) and n.attr == "x" else None for n in (item, product.left, product.right)]
+    return names[0] is ids.thread_idx and names[1:] in ([ids.block_idx, ids.block_dim], [ids.block_dim, ids.block_idx])
 
 
 def operation(op: ast.operator, left: Json, right: Json) -> Json:
@@ -382,7 +398,7 @@ def inlined(w: Writer, function: types.FunctionType, node: ast.Call, *, used: bo
     """The call of a function of the user: its body is written here, its parameters and names under names of their own."""
     source = source_of(function)
     tree = source.node
-    if tree in w.calls:
+    if any(frame.function.__code__ is function.__code__ for frame in w.frames):
         raise KernelError(f"Recursive inline function not allowed: {function.__name__}", hint="kernels have no stack: write a loop")
     if not isinstance(tree, ast.FunctionDef):
         raise KernelError(f"Unsupported expression: a call of {function.__qualname__}", hint=HINT)

@@ -9,14 +9,19 @@ import types
 from collections.abc import Container
 from typing import Any
 
+from svod.lang.builtin import Name
+
 MISSING: Any = object()
 
 
 def outside(function: types.FunctionType, node: ast.AST, inside: Container[str] = ()) -> Any:
-    """The object that a name, or an attribute of one, stands for; MISSING if it is one of the names `inside`, not bound, or no name."""
+    """The object that a name, or an attribute of one, stands for; MISSING if it is one of the names `inside`, not bound, or no name.
+
+    Attributes of the language's own objects (thread_idx.x) are MISSING: they stand for nothing outside of a running kernel.
+    """
     if isinstance(node, ast.Attribute):
         owner = outside(function, node.value, inside)
-        return MISSING if owner is MISSING else getattr(owner, node.attr, MISSING)
+        return MISSING if owner is MISSING or isinstance(owner, Name) else getattr(owner, node.attr, MISSING)
     if not isinstance(node, ast.Name) or node.id in inside:
         return MISSING
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))

@@ -85,8 +85,8 @@ class Body:
         name = self.names[u] = self.new("acc")
         base = u.dtype.base if isinstance(u.dtype, PtrDType) else u.dtype
         if base.itemsize * u.arg.size > STACK_BYTES:
-            raise UnsupportedError(f"{u.arg.size} x {base} of REG memory do not fit a stack ({STACK_BYTES} B are given)", at=u.arg.name,
-                                   hint="use AddrSpace.LOCAL")
+            raise UnsupportedError(f"{u.arg.size} x {base} of local memory do not fit a stack ({STACK_BYTES} B are given)", at=u.arg.name,
+                                   hint="make the local array smaller, or keep it in an array that is shared or passed in", about=u)
         size = u.arg.size
         held = value_type if u in self.flags else memory_type
         t = held(base.vec(size)) if u in self.flags or size in (2, 4, 8, 16, 32, 64) else f"[{size} x {memory_type(base)}]"
@@ -388,7 +388,8 @@ class Body:
         name = _ATOMICS[u.arg].get(value.dtype.kind.value)
         bits_only = value.dtype.is_float and value_type(value.dtype).startswith("i") and name != "xchg"  # bf16, fp8
         if name is None or bits_only or value.dtype.is_bool or index.src[1].dtype.lanes > 1:
-            raise UnsupportedError(f"ATOMIC {u.arg.value} of {value.dtype} is not available on the CPU")
+            raise UnsupportedError(f"ATOMIC {u.arg.value} of {value.dtype} is not available on the CPU", about=u,
+                                   hint="use elements of i32, i64, f32 or f64, and convert the result")
         if len(index.src) == 3:
             raise UnsupportedError("a gated ATOMIC is not available on the CPU", hint="gate the value instead: add 0")
         self.names[u] = self.let(f"atomicrmw {name} ptr {self.address(index)}, {self.typed(value)} seq_cst, align {value.dtype.itemsize}")

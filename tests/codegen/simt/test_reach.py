@@ -1,6 +1,7 @@
 """What thread kernels need of their buffers is found where it can be, and a launch with less is refused before anything is written."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import svod.lang as sl
 from svod.codegen.simt import threads_elements
+from svod.device.evaluation import compile_exprs
 from svod.dtype import dtypes
 from svod.errors import ArgumentError
 from svod.ir.ops import Op
@@ -114,6 +116,158 @@ def test_what_may_not_happen_is_not_asked_for(device: Any) -> None:
     sl.kernel(unguarded).on(device)[0, 64](np.ones(1, np.float32), np.ones(1, np.float32), 0)
     with pytest.raises(ArgumentError, match="needs at least 1002 elements"):
         sl.kernel(careful).on(device)[1, 8](np.ones(8, np.float32), b, 2, 0.5)
+
+
+Matrix = sl.Array[sl.f32, 2]
+
+
+def both(a: Matrix, n: sl.i32, m: sl.i32) -> None:
+    i, j = sl.global_id(1), sl.global_id(0)
+    if i < n and j < m:
+        a[i, j] = 1.0
+
+
+def either_returns(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i, j = sl.global_id(1), sl.global_id(0)
+    if i >= n or j >= m:
+        return
+    a[i * m + j] = 1.0
+
+
+def returns_twice(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i, j = sl.global_id(1), sl.global_id(0)
+    if i >= n:
+        return
+    if j >= m:
+        return
+    a[i * m + j] = 1.0
+
+
+def negated(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i = sl.i32(sl.global_id())
+    if not (i >= min(n, 2 * m)):
+        a[i] = 1.0
+
+
+def neither(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i = sl.global_id()
+    if not (i >= n or 2 * i + 1 >= m):
+        a[3 * i] = 1.0
+
+
+def grid_stride(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i = sl.global_id()
+    while i < n:
+        a[i + m] = 1.0
+        i += sl.block_dim.x * sl.grid_dim.x
+
+
+def strided_range(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    for i in range(sl.global_id() + m, n, sl.block_dim.x * sl.grid_dim.x):
+        a[i] = 1.0
+
+
+def block_stride(a: Matrix, n: sl.i32, m: sl.i32) -> None:
+    for k in range(sl.thread_idx.x, m, sl.block_dim.x):
+        a[sl.block_idx.x, k] = 1.0
+
+
+def by_two_and_down(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    for i in range(n - 1, m, -3):
+        a[i] = 1.0
+    for i in range(m, n, 2):
+        a[i] = 1.0
+
+
+def vectors_of_four(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i = sl.global_id() * 4
+    if i + 3 < n:
+        for k in sl.static_range(4):
+            a[i + k] = 1.0
+
+
+def first_of_each_block(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    if sl.thread_idx.x == 0:
+        a[sl.block_idx.x + n] = 1.0
+    if sl.global_id() == m:
+        a[sl.global_id()] = 1.0
+
+
+def skips(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    for k in range(n):
+        if k >= m:
+            continue
+        a[k] = 1.0
+
+
+def rows_of_tiles(a: Matrix, n: sl.i32, m: sl.i32) -> None:
+    row, column = sl.block_idx.y * sl.block_dim.y + sl.thread_idx.y, sl.global_id(0)
+    if row < n and column < m:
+        a[row, column] = 1.0
+
+
+def wraps(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i = sl.global_id()
+    if i < n * m * (1 << 26):
+        a[i] = 1.0
+    if sl.i8(i) < n:
+        a[sl.i32(sl.i8(i)) + 128] = 1.0
+
+
+UNDERSTOOD = (both, either_returns, returns_twice, negated, neither, grid_stride, strided_range, block_stride, by_two_and_down,
+              vectors_of_four, first_of_each_block, skips, rows_of_tiles)
+"""What these need is found exactly."""
+
+
+def one_strided_id_beside_itself(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    for k in range(sl.thread_idx.x, n, sl.block_dim.x):
+        a[k * 8 + sl.thread_idx.x] = 1.0
+        for j in range(sl.thread_idx.x):
+            a[k * 8 + 2 * j] = 1.0
+
+
+def inside_a_triangle(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    for i in range(n):
+        for _ in range(i):
+            a[m + 100] = 1.0
+
+
+def few_stride(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    if sl.thread_idx.x < 3:
+        for k in range(sl.thread_idx.x, n, sl.block_dim.x):
+            a[k] = 1.0
+
+
+def two_in_a_guard(a: Floats, n: sl.i32, m: sl.i32) -> None:
+    i, j = sl.global_id(1), sl.global_id(0)
+    if i * 3 + j < n or i < m:
+        a[i * 50 + j] = 1.0
+
+
+ALL = (*UNDERSTOOD, wraps, one_strided_id_beside_itself, inside_a_triangle, few_stride, two_in_a_guard)
+
+
+@pytest.mark.devices("INTERP")
+@pytest.mark.parametrize("body", ALL, ids=lambda f: f.__name__)
+def test_no_more_is_asked_for_than_is_touched(body: Callable[..., None], device: Any) -> None:
+    """With n, m and the grid small, large, 0, negative: what is asked for is what one sees the kernel touch, where it is understood."""
+    kernel = sl.kernel(body).on(device)
+    matrix = next(p for p in kernel.signature.parameters if p.name == "a").rank == 2
+    block = (4, 2)
+    for n, m, grid in itertools.product((-3, 0, 1, 5, 40), (-1, 0, 2, 7, 33), ((1, 1), (2, 3), (3, 1))):
+        a = np.zeros((64, 64) if matrix else 4096, np.float32)
+        try:
+            kernel[grid, block](a, n, m)
+        except ArgumentError as e:
+            assert e.what.startswith("index -") or "below element 0" in e.what  # noqa: PT017
+            continue
+        touched = int(np.max(np.flatnonzero(a) + 1, initial=0))
+        form = kernel.last
+        need = form.program.compiled.reach[0]
+        values = form.arguments((*grid, 1), (a, n, m), (0, 0, 0))[1]
+        asked = compile_exprs([need], form.program.compiled.vars, "k")(values)[0]
+        assert asked <= touched, (n, m, grid)
+        assert body not in UNDERSTOOD or asked == touched, (n, m, grid)
 
 
 def test_gates_and_indices_from_memory_are_passed_over() -> None:

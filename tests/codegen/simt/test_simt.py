@@ -7,7 +7,8 @@ import pytest
 import svod
 from svod.codegen.simt import lower_threads
 from svod.codegen.simt.counters import with_counters
-from svod.codegen.simt.shape import prepared
+from svod.codegen.simt.shape import has_barrier, prepared
+from svod.codegen.simt.streams import with_streams
 from svod.codegen.simt.uniform import Uniformity
 from svod.codegen.simt.values import with_values
 from svod.config import Config
@@ -234,3 +235,44 @@ def test_an_array_that_is_the_same_for_all_and_a_barrier(items: int) -> None:
     got = np.zeros(items, np.int32)
     svod.Device("CPU").compile(k.kernel()).execute([got], dict.fromkeys(GRID, 1))
     np.testing.assert_array_equal(got, np.arange(items) % 4 + 7)
+
+
+def strided_sum(items: int, step: int) -> Threads:
+    """B[t] = the sum of A[t], A[t + step], … below n."""
+    k = Threads("strided", (items, 1, 1))
+    total = k.variable(F32, 0.0)
+    with k.for_(k.thread(0), N, step) as i:
+        k.set(total, k.get(total) + k.load(A, i))
+    k.store(B, k.thread(0), k.get(total))
+    return k
+
+
+def depth_of_loads(k: Threads) -> list[int]:
+    """How many counted loops there are around each access to A without a mask."""
+    depth, found = 0, []
+    for u in lowered(k):
+        depth += (u.op is Op.RANGE) - (u.op is Op.END)
+        if u.op is Op.LOAD and u.src[0].dtype is A.dtype and len(u.src[0].src) == 2:
+            found.append(depth)
+    return found
+
+
+def test_a_group_walks_through_memory_in_step() -> None:
+    """Loops around a load: groups, iterations, vectors of the group. In a small group the vectors are not a loop."""
+    assert set(depth_of_loads(strided_sum(256, 256))) == {3}
+    assert set(depth_of_loads(strided_sum(64, 64))) == {2}
+    streams = with_streams(strided_sum(256, 256).kernel().src[0], Uniformity(strided_sum(256, 256).kernel().src[0]), (256, 1, 1))
+    assert has_barrier(streams)
+
+
+@pytest.mark.parametrize(("items", "step"), [(256, 1), (256, 8), (256, -256)])
+def test_not_where_one_work_item_reads_neighbours_or_goes_back(items: int, step: int) -> None:
+    body = strided_sum(items, step).kernel().src[0]
+    assert with_streams(body, Uniformity(body), (items, 1, 1)) is body
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 1000, 4096, 5000])
+def test_what_a_group_in_step_computes(n: int) -> None:
+    x, out = np.arange(5000, dtype=np.float32), np.full(256, -1, np.float32)
+    svod.Device("CPU").compile(strided_sum(256, 256).kernel()).execute([x, out], GRID | {"_grid_x": 1, "n": n})
+    np.testing.assert_array_equal(out, [x[:n][i::256].sum() for i in range(256)])

@@ -15,6 +15,7 @@ from typing import Any
 from svod.compat.flydsl import environment
 from svod.compat.flydsl.compiler.jit_argument import JitArgumentRegistry, is_plain
 from svod.compat.flydsl.faults import UnknownArgument
+from svod.compat.flydsl.refusing import refusing
 from svod.config import settings
 from svod.device.device import Device
 from svod.errors import ArgumentError, SvodError
@@ -22,6 +23,9 @@ from svod.lang import host
 from svod.lang.kernels import host_run
 from svod.lang.specialize import Variant
 from svod.lang.types import Scalar, Stream, evaluate_annotation
+
+MlirCompiler = refusing("MlirCompiler", "there is no MLIR: kernels are compiled by svod's own stages")
+JitCacheManager = refusing("JitCacheManager", "what was compiled is kept by svod (svod cache stat)")
 
 
 class JitFunction(host.JitFunction):
@@ -95,17 +99,24 @@ def _check_types(p: inspect.Parameter, value: Any) -> None:
 
 
 def _dump(variant: Variant, folder: Path) -> None:
-    """Statements, rendered text and machine code of a kernel, each in a file."""
+    """Statements, what each stage makes of them, rendered text and machine code of a kernel, each in a file."""
     _say(f"[flydsl] DUMP_IR enabled, dir={folder}")
     place = folder / variant.name
     place.mkdir(parents=True, exist_ok=True)
-    for name, part in (("00_original.svod", "ir"), ("01_rendered.txt", "source"), ("final_isa.s", "asm")):
-        try:
-            content: str = getattr(variant, part)
-        except SvodError as e:
-            content = f"not available: {e.what}\n"
+    stages = [(f"{k:02}_{stage}.svod", text) for k, (stage, text) in enumerate((("original", variant.ir), *variant.stages()))]
+    made = ((f"{len(stages):02}_rendered.txt", _or_why(variant, "source")), ("final_isa.s", _or_why(variant, "asm")))
+    for name, content in (*stages, *made):
         (place / name).write_text(content, encoding="utf-8")
         _say(f"[flydsl] dump {name.partition('.')[0]} -> {place / name}")
+
+
+def _or_why(variant: Variant, part: str) -> str:
+    """A text of a kernel, or why there is none."""
+    try:
+        text: str = getattr(variant, part)
+    except SvodError as e:
+        return f"not available: {e.what}\n"
+    return text
 
 
 def _say(line: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from svod.compat.flydsl.compiler.context import CompilationContext
 from svod.compat.flydsl.compiler.jit_argument import JitArgumentRegistry, TensorAdaptor, is_plain, parts
 from svod.compat.flydsl.expr.typing import Tensor
 from svod.compat.flydsl.faults import CalledOutside, UnknownArgument
@@ -22,9 +23,13 @@ from svod.dtype.convert import from_numpy
 from svod.errors import KernelError
 from svod.lang.binding import as_array
 from svod.lang.kernels import Kernel, PendingLaunch, host_run
+from svod.lang.kernels import PendingLaunch as KernelLauncher
+from svod.lang.naming import FormNames
 from svod.lang.types import ArrayAnnotation, ConstexprAnnotation, Scalar, evaluate_annotation
 from svod.lang.types import f32 as _f32
 from svod.lang.types import i32 as _i32
+
+__all__ = ["CompilationContext", "KernelFunction", "KernelLauncher", "kernel"]
 
 LATELY = 256
 """Combinations of types of arguments of one kernel that are found at once."""
@@ -41,6 +46,7 @@ class KernelFunction:
         functools.update_wrapper(self, function)
         self.function, self.subgroup = function, subgroup
         self.signature = inspect.signature(function)
+        self._forms = FormNames(function.__name__)
         self._kernels: dict[Hashable, Kernel] = {}
         self._lately: dict[Hashable, Kernel] = {}
         """Types of arguments that are all there and stand for themselves -> the kernel."""
@@ -108,7 +114,7 @@ class KernelFunction:
         key = (tuple(annotations.items()), tuple(built.items()))
         if (found := self._kernels.get(key)) is None:
             function = _wrapper(self.function, list(self._kinds), annotations, built) if built else _copy(self.function, annotations)
-            found = self._kernels.setdefault(key, Kernel(function, subgroup=self.subgroup))
+            found = self._kernels.setdefault(key, Kernel(function, subgroup=self.subgroup, forms=self._forms))
         return found
 
 

@@ -5,6 +5,7 @@ Invariant: on Python numbers constants are numbers, also outside of kernels. A c
 """
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +122,27 @@ def unwrap(t: Tracer, value: Any) -> Any:
     return value
 
 
+# --- flags ---------------------------------------------------------------------------------------------------------------------------
+
+class FastMathFlags(enum.Flag):
+    """What `fastmath=` takes. Results are the same with and without."""
+
+    none = 0
+    reassoc, nnan, ninf, nsz, arcp, contract, afn = (enum.auto() for _ in range(7))
+    fast = reassoc | nnan | ninf | nsz | arcp | contract | afn
+
+
+def with_flags(of: Builtin, name: str = "") -> Builtin:
+    """The same with the keyword `fastmath`, which changes nothing. Other flags are KernelErrors."""
+    def apply(t: Tracer, *args: Any, fastmath: Any = None, **options: Any) -> Any:
+        if fastmath is not None and not isinstance(fastmath, FastMathFlags) and str(fastmath) not in FastMathFlags.__members__:
+            raise KernelError(f"fastmath={fastmath!r}", hint=f"arith.FastMathFlags.fast, or one of {', '.join(FastMathFlags.__members__)}")
+        return of.apply(t, *args, **options)
+
+    apply.__doc__ = of.__doc__
+    return Builtin(apply, name or of.name, of.outside)
+
+
 # --- operations ----------------------------------------------------------------------------------------------------------------------
 
 select = mathematics.select
@@ -128,9 +150,7 @@ select = mathematics.select
 
 def _two(name: str, symbol: str, operands: Callable[[DType], DType] = lambda d: d) -> Builtin:
     """`operands`: the type that integers are read as."""
-    def apply(t: Tracer, a: Any, b: Any, **flags: Any) -> Any:
-        if set(flags) - {"fastmath"}:
-            raise KernelError(f"{name}() got {', '.join(flags)}", hint="fastmath= is accepted, and changes nothing")
+    def apply(t: Tracer, a: Any, b: Any) -> Any:
         if isinstance(a, Vector) or isinstance(b, Vector):
             return arithmetic.lanewise(lambda x, y: apply(t, x, y), a, b)
         dtype, _ = arithmetic.common(arithmetic.number(a), arithmetic.number(b))
@@ -140,7 +160,7 @@ def _two(name: str, symbol: str, operands: Callable[[DType], DType] = lambda d: 
         return Dynamic(_reread(result.uop, dtype)) if read is not dtype else result
 
     apply.__doc__ = f"{name}(a, b): a {symbol} b."
-    return Builtin(apply, name)
+    return with_flags(Builtin(apply, name))
 
 
 def _reread(u: UOp, dtype: DType) -> UOp:
@@ -172,28 +192,36 @@ def _truncating(name: str, method: str) -> Builtin:
 divsi, remsi = _truncating("divsi", "quotient"), _truncating("remsi", "remainder")
 
 
-@builtin()
-def negf(t: Tracer, a: Any) -> Any:
-    """-a"""
-    return arithmetic.unary("-", a)
+negf = with_flags(Builtin(lambda t, a: arithmetic.unary("-", a), "negf"))
+maximumf, minimumf = with_flags(mathematics.max_, "maximumf"), with_flags(mathematics.min_, "minimumf")
 
 
-def _extremum(name: str, of: Builtin) -> Builtin:
-    return Builtin(lambda t, a, b, fastmath=None: of.apply(t, a, b), name)
+def _extremum(name: str, of: Builtin, operands: Callable[[DType], DType]) -> Builtin:
+    """`operands`: the type that integers are read as."""
+    def apply(t: Tracer, a: Any, b: Any) -> Any:
+        if isinstance(a, Vector) or isinstance(b, Vector):
+            return arithmetic.lanewise(lambda x, y: apply(t, x, y), a, b)
+        dtype, _ = arithmetic.common(arithmetic.number(a), arithmetic.number(b))
+        read = operands(dtype)
+        x, y = (Dynamic(_reread(arithmetic.operand(v, dtype), read)) for v in (a, b))
+        return Dynamic(_reread(of.apply(t, x, y).uop, dtype))
+
+    apply.__doc__ = f"{name}(a, b), read as {'unsigned' if name.endswith('ui') else 'signed'} integers."
+    return Builtin(apply, name)
 
 
-maximumf, minimumf = _extremum("maximumf", mathematics.max_), _extremum("minimumf", mathematics.min_)
-maxsi, minsi = _extremum("maxsi", mathematics.max_), _extremum("minsi", mathematics.min_)
+maxsi, minsi = _extremum("maxsi", mathematics.max_, _as_signed), _extremum("minsi", mathematics.min_, _as_signed)
+maxui, minui = _extremum("maxui", mathematics.max_, _as_unsigned), _extremum("minui", mathematics.min_, _as_unsigned)
 
 
 def _number_of(name: str, of: Builtin) -> Builtin:
     """maxnumf and minnumf: a NaN loses against a number."""
-    def apply(t: Tracer, a: Any, b: Any, fastmath: Any = None) -> Any:
+    def apply(t: Tracer, a: Any, b: Any) -> Any:
         isnan = mathematics.isnan.apply
         return arithmetic.select(isnan(t, a), b, arithmetic.select(isnan(t, b), a, of.apply(t, a, b)))
 
     apply.__doc__ = f"{name}(a, b); a NaN loses against a number."
-    return Builtin(apply, name)
+    return with_flags(Builtin(apply, name))
 
 
 maxnumf, minnumf = _number_of("maxnumf", mathematics.max_), _number_of("minnumf", mathematics.min_)
@@ -229,6 +257,7 @@ def cmpi(t: Tracer, predicate: Any, a: Any, b: Any) -> Any:
     return arithmetic.compare(symbol, x, y)
 
 
+@with_flags
 @builtin()
 def cmpf(t: Tracer, predicate: Any, a: Any, b: Any) -> Any:
     """cmpf("olt", a, b): a comparison of floats; o…: false if one is NaN, u…: true."""

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from svod.compat.flydsl.refusing import refusing
 from svod.errors import KernelError
 from svod.lang.builtin import builtin
 from svod.lang.ids import barrier, block, block_dim, block_idx, grid_dim, lane_id, subgroup_size, thread, thread_idx
-from svod.lang.subgroups import shuffle, shuffle_down, shuffle_up, shuffle_xor
+from svod.lang.subgroups import ballot, shuffle_down, shuffle_up, shuffle_xor
+from svod.lang.subgroups import shuffle as shuffle_idx
 from svod.lang.tracer import Tracer
 
-__all__ = ["barrier", "block_dim", "block_id", "block_idx", "grid_dim", "lane_id", "lds_space", "shuffle", "shuffle_down", "shuffle_up",
-           "shuffle_xor", "smem_space", "subgroup_size", "thread_id", "thread_idx"]
+__all__ = ["ballot", "barrier", "block_dim", "block_id", "block_idx", "grid_dim", "lane_id", "lds_space", "shuffle", "shuffle_down",
+           "shuffle_idx", "shuffle_up", "shuffle_xor", "smem_space", "subgroup_size", "thread_id", "thread_idx"]
 
 _AXES = ("x", "y", "z")
 WORKGROUP = 2
@@ -38,6 +40,17 @@ def block_id(t: Tracer, axis: Any) -> Any:
     return block(t, _axis(axis))
 
 
+_MODES = {"xor": shuffle_xor, "up": shuffle_up, "down": shuffle_down, "idx": shuffle_idx}
+
+
+@builtin()
+def shuffle(t: Tracer, value: Any, offset: Any, width: Any = None, mode: Any = "xor") -> Any:
+    """The value of another lane: by mode that of `lane ^ offset` (xor), `lane - offset` (up), `lane + offset` (down), `offset` (idx)."""
+    if mode not in _MODES:
+        raise KernelError(f"shuffle() by {mode!r}", hint=f"one of {', '.join(_MODES)}")
+    return _MODES[mode].apply(t, value, offset, width)
+
+
 class AddressSpace:
     """The address space of shared memory, as a value to hand on."""
 
@@ -58,5 +71,6 @@ def smem_space(t: Tracer, int: bool = False) -> Any:
     return _smem_space(int)
 
 
+SharedAllocator = refusing("gpu.SharedAllocator", "shared memory is declared with SmemAllocator")
 lds_space = smem_space
 """Another name of smem_space."""

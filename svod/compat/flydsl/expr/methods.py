@@ -4,8 +4,7 @@ Owns: their names. Must not know what they do. Invariant: importing the module a
 """
 from __future__ import annotations
 
-from svod.compat.flydsl.expr import arith, math
-from svod.lang import subgroups
+from svod.compat.flydsl.expr import arith, gpu, math
 from svod.lang.builtin import METHODS, Builtin
 
 _ARITH = ("select", "addf", "subf", "mulf", "divf", "maximumf", "minimumf", "extf", "truncf", "bitcast", "index_cast", "sitofp", "uitofp",
@@ -15,7 +14,7 @@ _MATH = ("exp", "exp2", "log", "log2", "sqrt", "rsqrt", "sin", "cos", "tanh", "e
 VALUE_METHODS: dict[str, Builtin] = {
     **{name: getattr(arith, name) for name in _ARITH},
     **{name: getattr(math, name) for name in _MATH},
-    **{name: getattr(subgroups, name) for name in ("shuffle", "shuffle_xor", "shuffle_up", "shuffle_down")},
+    **{name: getattr(gpu, name) for name in ("shuffle", "shuffle_idx", "shuffle_xor", "shuffle_up", "shuffle_down")},
     "ir_value": arith.unwrap,
 }
 METHODS.update(VALUE_METHODS)

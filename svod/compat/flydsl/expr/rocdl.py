@@ -5,11 +5,11 @@ subgroups of 64. Packed fragments (8 values of 8 bits in an i64) are read as the
 """
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from svod.compat.flydsl.expr.typing import element_type
 from svod.compat.flydsl.expr.vector import rebit
-from svod.compat.flydsl.refusing import refusing
+from svod.compat.flydsl.refusing import MissingModule, refusing
 from svod.dtype import DType, dtypes
 from svod.errors import KernelError
 from svod.lang import arithmetic, memory, subgroups
@@ -64,29 +64,29 @@ mfma_i32_16x16x32_i8 = mfma_i32_16x16x32i8
 # --- exchanges -----------------------------------------------------------------------------------------------------------------------
 
 
-@builtin()
-def ds_bpermute(t: Tracer, index: Any, source: Any) -> Any:
-    """The value of the lane whose number times 4 is `index`, modulo the wave."""
-    return subgroups.shuffle.apply(t, source, arithmetic.binary(">>", index, 2))
+def _exchange(name: str, many: int, doc: str, apply: Any) -> Builtin:
+    """An instruction of `many` operands; FlyDSL's code puts the type of the result before them, its guide does not."""
+    def plain(t: Tracer, *args: Any) -> Any:
+        kinds = [element_type(a) for a in args[:-many]]
+        if len(args) - len(kinds) != many or len(kinds) > 1:
+            raise KernelError(f"{name}() of {len(args)} operands", hint=f"{many}, and the type of the result before them if you like")
+        result = apply(t, *args[len(kinds):])
+        dtype = result.dtype if isinstance(result, Vector) else arithmetic.typed(result).dtype
+        if not kinds or dtype is kinds[0]:
+            return result
+        if not (dtype.is_int and kinds[0].is_int):
+            raise KernelError(f"{name}() as {kinds[0]!r} of {dtype!r}", hint="the type of the operand")
+        return arithmetic.cast(result, kinds[0])
+
+    plain.__doc__ = doc
+    return Builtin(plain, name)
 
 
-@builtin()
-def readlane(t: Tracer, source: Any, lane: Any) -> Any:
-    """The value of a lane."""
-    return subgroups.shuffle.apply(t, source, lane)
-
-
-@builtin()
-def readfirstlane(t: Tracer, source: Any) -> Any:
-    """The value of lane 0."""
-    return subgroups.shuffle.apply(t, source, 0)
-
-
-@builtin()
-def ballot(t: Tracer, condition: Any) -> Any:
-    """An u64 whose bit i is the condition of lane i."""
-    return subgroups.ballot.apply(t, condition)
-
+ds_bpermute = _exchange("ds_bpermute", 2, "ds_bpermute(index, x): x of the lane whose number times 4 is `index`, modulo the wave.",
+                        lambda t, index, x: subgroups.shuffle.apply(t, x, arithmetic.binary(">>", index, 2)))
+readlane = _exchange("readlane", 2, "readlane(x, lane): x of a lane.", subgroups.shuffle.apply)
+readfirstlane = _exchange("readfirstlane", 1, "readfirstlane(x): x of lane 0.", lambda t, x: subgroups.shuffle.apply(t, x, 0))
+ballot = _exchange("ballot", 1, "ballot(condition): an u64 whose bit i is the condition of lane i.", subgroups.ballot.apply)
 
 # --- shared memory -------------------------------------------------------------------------------------------------------------------
 
@@ -126,9 +126,14 @@ HINTS = frozenset(("sched_mfma", "sched_vmem", "sched_dsrd", "sched_dswr", "sche
 def __getattr__(name: str) -> Any:
     if name in HINTS:
         return Builtin(_nothing, name)
-    if re.match(r"_|__", name):
+    if name.startswith("_"):
         raise AttributeError(name)
-    return refusing(f"rocdl.{name}", "it is an instruction of AMD hardware without a portable counterpart here")
+    if name in ("tdm_ops", "cluster", "inline_asm", "memory"):
+        return MissingModule(f"rocdl.{name}", _NO_COUNTERPART)
+    return refusing(f"rocdl.{name}", _NO_COUNTERPART)
+
+
+_NO_COUNTERPART = "it is an instruction of AMD hardware without a portable counterpart here"
 
 
 def _nothing(t: Tracer, *args: Any, **kwargs: Any) -> None:

@@ -16,7 +16,8 @@ from svod.lang import arithmetic, mathematics, memory, types
 from svod.lang.builtin import builtin
 from svod.lang.tracer import Tracer
 from svod.lang.types import Scalar
-from svod.lang.value import Dynamic, Vector, describe, static_number
+from svod.lang.value import Vector, describe
+from svod.lang.vectors import lane, with_lane
 
 
 def _vector(value: Any, name: str) -> Vector:
@@ -73,19 +74,6 @@ def load_op(t: Tracer, kind: Any, memref: Any, indices: Any) -> Vector:
     return loaded
 
 
-def lane(value: Vector, index: Any) -> Dynamic:
-    """A lane; for an index of the running kernel a chain of selects, lane 0 for one that is out of range."""
-    known = static_number(index)
-    if known is not None:
-        if not 0 <= known < len(value.lanes):
-            raise KernelError(f"lane {known} of a vector of {len(value.lanes)}")
-        return value.lanes[int(known)]
-    result: Any = value.lanes[0]
-    for k, item in enumerate(value.lanes[1:], 1):
-        result = arithmetic.select(arithmetic.compare("==", index, k), item, result)
-    return arithmetic.typed(result)
-
-
 @builtin()
 def extractelement(t: Tracer, value: Any, index: Any) -> Any:
     """A lane."""
@@ -95,13 +83,7 @@ def extractelement(t: Tracer, value: Any, index: Any) -> Any:
 @builtin()
 def insertelement(t: Tracer, value: Any, element: Any, index: Any) -> Any:
     """The vector with one lane changed."""
-    lanes, known = _vector(value, "insertelement").lanes, static_number(index)
-    new = Dynamic(arithmetic.implicit(element, lanes[0].dtype, "a lane"))
-    if known is not None and not 0 <= known < len(lanes):
-        raise KernelError(f"lane {known} of a vector of {len(lanes)}")
-    if known is not None:
-        return Vector(tuple(new if k == known else v for k, v in enumerate(lanes)))
-    return Vector(tuple(arithmetic.select(arithmetic.compare("==", index, k), new, v) for k, v in enumerate(lanes)))
+    return with_lane(_vector(value, "insertelement"), index, element)
 
 
 @builtin()
@@ -115,9 +97,10 @@ def extract(t: Tracer, value: Any, static_position: Any = (), dynamic_position: 
 
 _KINDS = {"add": "+", "mul": "*", "and": "&", "or": "|", "xor": "^"}
 _EXTREMA = {"maxnumf": arith.maxnumf, "minnumf": arith.minnumf, "maximumf": mathematics.max_, "minimumf": mathematics.min_,
-            "maxsi": mathematics.max_, "minsi": mathematics.min_, "maxui": mathematics.max_, "minui": mathematics.min_}
+            "maxsi": arith.maxsi, "minsi": arith.minsi, "maxui": arith.maxui, "minui": arith.minui}
 
 
+@arith.with_flags
 @builtin()
 def reduction(t: Tracer, kind: Any, how: Any, value: Any) -> Any:
     """reduction(T.f32, "add", v): the lanes combined, from the first to the last."""

@@ -60,16 +60,20 @@ class Plan:
 def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any:
     """launch(c, a, b, scale_a, scale_b, M, N, stream=None): c = (a @ b.T) * scale_a[:, None] * scale_b, for b from `shuffle_weight`.
 
-    Options: tile_m, tile_n, tile_k, in_dtype ("fp8", "int8", "fp16", "bf16"; 16-bit inputs are not scaled); others have no effect.
+    Options: tile_m, tile_n, tile_k, in_dtype ("fp8": e4m3fnuz or e4m3fn, as A and B have it; "int8", "fp16", "bf16"; 16-bit inputs are not
+    scaled); others have no effect.
     NotHere for other types, LaunchError for sizes that are no whole tiles; M is any.
     """
     tile_m, tile_n, tile_k = (options.get(name, default) for name, default in (("tile_m", 16), ("tile_n", 64), ("tile_k", 64)))
     plan = Plan(N, K, tile_m, tile_n, tile_k, options.get("in_dtype", "fp8"))
-    gemm_kernel = _kernel(plan)
+    kernels: dict[Any, Any] = {}
 
     @flyc.jit
     def launch_fn(*args: Any, stream: Any = None) -> None:
         tensors, m, given = args[:5], *(args[5:7] if len(args) >= 7 else (M, N))
+        element = _element(plan.in_dtype, tensors[1])
+        if (gemm_kernel := kernels.get(element)) is None:
+            gemm_kernel = kernels.setdefault(element, _kernel(plan, element))
         if given != N:
             raise LaunchError(f"a product compiled for N = {N} is launched for N = {given}")
         gemm_kernel(*tensors, m).launch(grid=(-(-m // tile_m), N // tile_n), block=(THREADS,), stream=args[7] if len(args) > 7 else stream)
@@ -77,9 +81,17 @@ def compile_preshuffle_gemm_a8(*, M: int, N: int, K: int, **options: Any) -> Any
     return launch_fn
 
 
-def _kernel(plan: Plan) -> Any:
+def _element(in_dtype: str, a: Any) -> Any:
+    """The type of the elements of A and B: in_dtype's, "fp8" being any 8-bit float that A has."""
+    held = a.tensor if isinstance(a, flyc.TensorAdaptor) else a
+    if in_dtype == "fp8" and str(held.dtype).rpartition(".")[2] in ("float8_e4m3fn", "f8e4m3"):
+        return fx.Float8E4M3FN
+    return _INPUTS[in_dtype][0]
+
+
+def _kernel(plan: Plan, element: Any) -> Any:
     K, tile_m, tile_n, tile_k = plan.K, plan.tile_m, plan.tile_n, plan.tile_k
-    element, instruction, depth, total = _INPUTS[plan.in_dtype]
+    _, instruction, depth, total = _INPUTS[plan.in_dtype]
     held, piece = depth // 4, 16 // element.dtype.itemsize
     down, across = tile_m // ROWS, tile_n // ROWS // WAVES
     scaled = plan.in_dtype in ("fp8", "int8")
