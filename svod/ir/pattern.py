@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import CodeType
 from typing import Any
 
 from svod.dtype import DType, dtypes
@@ -250,13 +251,19 @@ class _Writer:
 def _compile(pat: Pat, fn: Callable[..., UOp | None]) -> Matcher:
     w = _Writer()
     w.node(pat, "u", root=True)
-    call = ", ".join(f"{n}={v}" for n, v in w.bound.items())
-    w.emit(f"r = fn({call})")
+    names = fn.__code__.co_varnames[:fn.__code__.co_argcount]
+    w.emit(f"r = fn({', '.join(w.bound[n] for n in names)})")
     w.emit("if r is not None: return r")
     text = "def match(u):\n  for _ in (0,):\n" + "\n".join(w.lines) + "\n  return None\n"
     w.env["fn"] = fn
-    exec(compile(text, f"<pattern of {fn.__name__}>", "exec"), w.env)
+    exec(_code(text), w.env)
     return w.env["match"]  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1024)
+def _code(text: str) -> CodeType:
+    """One compilation for all patterns of one form: they differ in constants alone."""
+    return compile(text, "<pattern>", "exec")
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,6 +274,8 @@ class RuleSet:
     rules: tuple[Rule, ...]
     index: dict[tuple[Any, ...], Candidates] = field(init=False, repr=False, default_factory=dict)
     """The rules that can fire, by op, dtype and the ops of the operands; filled as kinds of nodes are met."""
+    by_op: dict[Op, tuple[Rule, ...]] = field(init=False, repr=False, default_factory=dict)
+    """The rules whose pattern takes an op at its root; filled as ops are met."""
 
     def __post_init__(self) -> None:
         names = [r.name for r in self.rules]
@@ -289,7 +298,10 @@ class RuleSet:
 
     def _select(self, key: tuple[Any, ...], u: UOp) -> Candidates:
         ops = tuple(s.op for s in u.src) if len(u.src) <= 3 else None
-        found = tuple((r, r.match) for r in self.rules if _may_match(r.pat, u, ops))
+        rules = self.by_op.get(u.op)
+        if rules is None:
+            rules = self.by_op[u.op] = tuple(r for r in self.rules if not r.pat.ops or u.op in r.pat.ops)
+        found = tuple((r, r.match) for r in rules if _may_match(r.pat, u, ops))
         self.index[key] = found
         return found
 
@@ -298,8 +310,8 @@ class RuleSet:
 
 
 def _may_match(p: Pat, u: UOp, ops: tuple[Op, ...] | None) -> bool:
-    """What the op, the dtype, the operands' ops of `u` and the dtype of its first operand say about `p`."""
-    if (p.ops and u.op not in p.ops) or not _takes(p, u.dtype):
+    """What the dtype, the operands' ops of `u` and the dtype of its first operand say about `p`, which takes its op."""
+    if not _takes(p, u.dtype):
         return False
     if p.src and u.src:
         alike = p.src if u.op in BINARY else p.src[:1]

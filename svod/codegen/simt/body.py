@@ -59,6 +59,7 @@ class Body:
 
     def __init__(self, out: Emitter, shape: Shape, facts: Uniformity, group: tuple[UOp, ...], memories: Callable[[], int]) -> None:
         self.out, self.shape, self.facts, self.group, self.memories = out, shape, facts, group, memories
+        self.first = index(0)
         self.values: dict[UOp, list[UOp]] = {}
         self.cells: dict[UOp, list[UOp]] = {}
         self.loops: list[_Loop] = []
@@ -82,6 +83,7 @@ class Body:
 
     def start(self, first: UOp, copies: int) -> None:
         """Takes the vectors from number `first` on."""
+        self.first = first
         found = [self.shape.ids(rewrite(first + j, SIMPLIFY)) for j in range(copies)]
         self.ids = [tuple(rewrite(u, SIMPLIFY) for u in ids) for ids, _ in found]  # type: ignore[misc]
         self.mask = [None if m is None else rewrite(m, SIMPLIFY) for _, m in found]
@@ -167,15 +169,15 @@ class Body:
     def branch(self, s: UOp) -> None:
         cond = self.value(s.src[0])
         if (one := self.scalar(cond)) is not None:
-            dead = [self._arm(one, s.src[1], self.mask), self._arm(_not(one), s.src[2], self.mask)]
+            dead = [self._arm(one, s.src[1], self.mask, s.src[0]), self._arm(_not(one), s.src[2], self.mask, s.src[0])]
         else:
             yes = [both(m, c, self.width) for m, c in zip(self.mask, cond, strict=True)]
             no = [both(m, _not(c), self.width) for m, c in zip(self.mask, cond, strict=True)]
-            dead = [self._arm(None, s.src[1], yes), self._arm(None, s.src[2], no)]
+            dead = [self._arm(None, s.src[1], yes, s.src[0]), self._arm(None, s.src[2], no, _not(s.src[0]))]
         self.dead = all(dead)
 
-    def _arm(self, cond: UOp | None, arm: UOp, mask: list[Mask]) -> bool:
-        """One arm, where `cond` holds, or any of `mask` if it is None. Whether no work item comes out of its end."""
+    def _arm(self, cond: UOp | None, arm: UOp, mask: list[Mask], asked: UOp) -> bool:
+        """One arm, where `cond` holds, or any of `mask` if it is None, which is what `asked` says. Whether no work item comes out of its end."""
         if not arm.src:
             return False
         saved = self.mask, self.covered
@@ -184,6 +186,10 @@ class Body:
         free = cond is None and _is_cheap(arm)
         whole = self._whole_arm(arm) if cond is None and not free else None
         rest = whole is not None and self.out.branch(_not(whole))
+        if whole is not None and self._one_by_one(arm, asked, saved[0]):
+            self.out.end_branch(rest)
+            self.mask, self.covered = saved
+            return False
         opened = not free and self.out.branch(some([m for m in mask if m is not None]) if cond is None else cond)
         self.guarded += whole is not None
         self.block(arm)
@@ -208,6 +214,23 @@ class Body:
         self.mask, self.covered = saved
         self.memo = memo  # what the arm has bound is bound again where only some take it
         return whole
+
+    def _one_by_one(self, arm: UOp, asked: UOp, mask: list[Mask]) -> bool:
+        """Runs an arm without jumps vector by vector, in a loop, where `asked` holds: less code than all of them. False, and nothing is
+        done, unless what it uses is known from the number of the vector.
+        """
+        used = {*asked.toposort(), *arm.toposort()}
+        own = {u.src[0] for u in used if u.op in (Op.LET, Op.FOR)}
+        outside = {u: self.scalar(self.values[u]) for u in used - own if u.op is Op.VALUE}
+        if self.copies == 1 or any(m is not None for m in mask) or None in outside.values() or any(u.op is Op.DEFINE_REG for u in used):
+            return False
+        v = self.out.range(index(0), index(self.copies))
+        part = Body(self.out, self.shape, self.facts, self.group, self.memories)
+        part.start(self.first + v, 1)
+        part.values, part.guarded = {u: [one] for u, one in outside.items() if one is not None}, 1
+        part._arm(None, arm, [both(m, c, self.width) for m, c in zip(part.mask, part.value(asked), strict=True)], asked)
+        self.out.end_range(v)
+        return True
 
     # ---- jumps --------------------------------------------------------------------------------------------------
     def jump(self, s: UOp) -> None:

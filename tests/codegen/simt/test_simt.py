@@ -49,7 +49,7 @@ def test_neighbouring_work_items_access_neighbouring_elements_as_one_vector() ->
     accesses = [u for u in lowered(saxpy()) if u.op in (Op.LOAD, Op.STORE)]
     assert all(index_of(u).op is Op.RAMP for u in accesses)
     gated = [len(u.src[0].src) == 3 for u in accesses]
-    assert gated == [False] * 12 + [True] * 12, "first for groups whose work items all take part, without masks"
+    assert gated == [False] * 12 + [True] * 3, "four vectors where all work items take part, without masks, else one after the other"
 
 
 def test_independent_groups_go_row_by_row_of_the_grid() -> None:
