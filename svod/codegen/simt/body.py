@@ -177,7 +177,7 @@ class Body:
         self.dead = all(dead)
 
     def _arm(self, cond: UOp | None, arm: UOp, mask: list[Mask], asked: UOp) -> bool:
-        """One arm, where `cond` holds, or any of `mask` if it is None, which is what `asked` says. Whether no work item comes out of its end."""
+        """One arm, where `cond` holds, or any of `mask` if it is None: where `asked` says. Whether no work item comes out of its end."""
         if not arm.src:
             return False
         saved = self.mask, self.covered

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import struct
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -175,7 +174,7 @@ def _dtype_word(dtype: np.dtype[Any]) -> int:
 @cache
 def layout_matches() -> bool:
     """Whether objects of this interpreter and NumPy lie in memory as launcher.ll reads them, found out on real ones."""
-    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if sys.implementation.name != "cpython" or "free-threading" in sys.version:  # sysconfig says so too, after 6 ms
         return False
     sizes = ((np.ndarray, 72), (np.dtype, 32), (bytes, 33), (float, 24))
     if (sys.byteorder, struct.calcsize("P")) != ("little", 8) or any(t.__basicsize__ < size for t, size in sizes):

@@ -1,10 +1,10 @@
 """The native part of the CPU device: worker pool and launchers, LLVM IR of our own, loaded into this process.
 
-Owns: putting the .ll files together for this platform, compiling them (or taking the objects from a cache), the C signatures of what they
+Owns: putting the .ll files together for this platform, compiling them (or taking the object from a cache), the C signatures of what they
 export. Must not know what a pool or a launcher is to Python. Invariants: exports are reached through `Native`, which keeps them loaded;
 what is loaded is always made from the .ll files as they are now.
 
-Compiling both files takes 34 ms, most of the first compile on a machine. So the assembly text that comes out is kept beside them for the
+Compiling them takes 34 ms, most of the first compile on a machine. So the assembly text that comes out is kept beside them for the
 platforms in PREPARED, under a digest of what it was made from, and assembling it takes 4 ms; anywhere else the IR is compiled.
 """
 from __future__ import annotations
@@ -25,28 +25,21 @@ ObjectCache = Callable[[str, Callable[[], bytes]], bytes]
 """`cache(text, compile)` returns the object of `text`: a kept one, or what `compile()` makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One .ll file and the functions it exports: their ctypes signature, or None if only CPython calls them."""
-
-    name: str
-    exports: dict[str, tuple[Any, ...] | None]
-
-
 _LAUNCH = (c_int32, c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int64)
-_PARTS = (
-    _Part("pool", {
-        "svod_pool_create": (c_void_p, c_int64, c_int64, c_int64),
-        "svod_pool_reset": (None, c_void_p),
-        "svod_pool_stop": (None, c_void_p),
-        "svod_pool_destroy": (None, c_void_p),
-        "svod_pool_trim": (None, c_void_p),
-        "svod_pool_stats": (None, c_void_p, POINTER(c_int64)),
-        "svod_pool_run": _LAUNCH,
-        "svod_pool_serial": _LAUNCH,
-    }),
-    _Part("launcher", {"svod_launch": None, "svod_launch_raw": None}),
-)
+_EXPORTS: dict[str, tuple[Any, ...] | None] = {
+    "svod_pool_create": (c_void_p, c_int64, c_int64, c_int64),
+    "svod_pool_reset": (None, c_void_p),
+    "svod_pool_stop": (None, c_void_p),
+    "svod_pool_destroy": (None, c_void_p),
+    "svod_pool_trim": (None, c_void_p),
+    "svod_pool_stats": (None, c_void_p, POINTER(c_int64)),
+    "svod_pool_run": _LAUNCH,
+    "svod_pool_serial": _LAUNCH,
+    "svod_launch": None,
+    "svod_launch_raw": None,
+}
+"""What the code exports: ctypes signatures, None for what only CPython calls."""
+_FILES = ("pool.ll", "launcher.ll")
 _PASSES = ("always_inliner", *SHORT)
 """With code generation level 2. At level 0 a checked call takes 77 ns instead of 48; LLVM's O2 gains nothing."""
 
@@ -64,7 +57,7 @@ _PAUSE = {
 class Native:
     """The loaded code: what ctypes can call, and addresses. `native.pool_run(...)` calls `svod_pool_run`; calls release the GIL."""
 
-    code: tuple[LoadedObject, ...]
+    code: LoadedObject
     addresses: dict[str, int] = field(repr=False)
     functions: dict[str, Any] = field(repr=False)
 
@@ -78,19 +71,14 @@ class Native:
         return self.addresses[f"svod_{name}"]
 
 
-def native_sources() -> tuple[str, ...]:
-    """The modules of pool and launchers for this platform: keys and sources of the objects."""
-    return tuple(_source(part) for part in _PARTS)
-
-
 def load_native(cache: ObjectCache | None = None) -> Native:
     """Compile (or take from `cache`) and load the native code. A damaged object from the cache is compiled again.
 
     CompileError if this process lacks a symbol it needs (a platform without POSIX threads).
     """
-    code = tuple(_load(part, cache) for part in _PARTS)
-    addresses = {name: loaded.address(name) for part, loaded in zip(_PARTS, code, strict=True) for name in part.exports}
-    functions = {name: CFUNCTYPE(*types)(addresses[name]) for part in _PARTS for name, types in part.exports.items() if types}
+    code = _load(native_source(), cache)
+    addresses = {name: code.address(name) for name in _EXPORTS}
+    functions = {name: CFUNCTYPE(*types)(addresses[name]) for name, types in _EXPORTS.items() if types}
     return Native(code, addresses, functions)
 
 
@@ -98,49 +86,49 @@ def prepared_assembly() -> dict[str, str]:
     """File name and text of the assembly to keep for this platform, made anew; nothing for a platform that is not in PREPARED."""
     if (cpu := PREPARED.get(_platform())) is None:
         return {}
-    return {_prepared_name(part): f"{_mark(part)}\n{assembly(_text(part), passes=_PASSES, cpu=cpu)}" for part in _PARTS}
+    text = _text()
+    return {_prepared_name(): f"{_mark(text)}\n{assembly(text, passes=_PASSES, cpu=cpu)}"}
 
 
-def _load(part: _Part, cache: ObjectCache | None) -> LoadedObject:
-    source, symbols = _source(part), tuple(part.exports)
+def _load(source: str, cache: ObjectCache | None) -> LoadedObject:
     make = partial(compile_ir, source, passes=_PASSES)
     if cache is not None:
         try:
-            return load_object(cache(source, make), symbols)
+            return load_object(cache(source, make), tuple(_EXPORTS))
         except CompileError:
             pass  # damaged, or of another build: what is compiled here decides
-    return load_object(make(), symbols)
+    return load_object(make(), tuple(_EXPORTS))
 
 
-def _source(part: _Part) -> str:
-    """The module to compile: the kept assembly if it was made from the IR of today, else that IR."""
-    kept = files("svod.device.cpu").joinpath(_prepared_name(part)) if _platform() in PREPARED else None
+def native_source() -> str:
+    """The module to compile, key and source of the object: the kept assembly if it was made from the IR of today, else that IR."""
+    kept, text = files("svod.device.cpu").joinpath(_prepared_name()) if _platform() in PREPARED else None, _text()
     if kept is None or not kept.is_file():
-        return _text(part)
+        return text
     mark, _, body = kept.read_text(encoding="utf-8").partition("\n")
-    if mark != _mark(part):
-        return _text(part)
+    if mark != _mark(text):
+        return text
     escaped = body.replace("\\", "\\5C").replace('"', "\\22")
-    return "\n".join(f'module asm "{line}"' for line in escaped.splitlines())
+    return 'module asm "' + escaped.replace("\n", '"\nmodule asm "') + '"'
 
 
 def _platform() -> tuple[str, str]:
     return sys.platform, host_cpu().triple.partition("-")[0]
 
 
-def _prepared_name(part: _Part) -> str:
-    return "-".join((part.name, *_platform())) + ".s"
+def _prepared_name() -> str:
+    return "-".join(("native", *_platform())) + ".s"
 
 
-def _mark(part: _Part) -> str:
+def _mark(text: str) -> str:
     """First line of the assembly: what it was made from."""
-    source = blake2b(_text(part).encode(), digest_size=12).hexdigest()
-    return f"# Made by `make native` from {part.name}.ll; not to be edited. Source {source}"
+    source = blake2b(text.encode(), digest_size=12).hexdigest()
+    return f"# Made by `make native` from {' and '.join(_FILES)}; not to be edited. Source {source}"
 
 
-def _text(part: _Part) -> str:
-    """The file, and in front of it what it expects: the pause instruction, and what it must know of the system."""
+def _text() -> str:
+    """The files, and in front of them what they expect: the pause instruction, and what they must know of the system."""
     declaration, call = _PAUSE.get(host_cpu().triple.partition("-")[0], ("", 'fence syncscope("singlethread") seq_cst'))
     front = f"{declaration}\ndefine internal void @pause() alwaysinline {{\n  {call}\n  ret void\n}}\n"
-    names = ("darwin.ll" if sys.platform == "darwin" else "linux.ll", f"{part.name}.ll")
+    names = ("darwin.ll" if sys.platform == "darwin" else "linux.ll", *_FILES)
     return front + "".join(files("svod.device.cpu").joinpath(name).read_text(encoding="utf-8") for name in names)

@@ -1,4 +1,4 @@
-# Made by `make native` from pool.ll; not to be edited. Source 322a9de11d240869c60e19c4
+# Made by `make native` from pool.ll and launcher.ll; not to be edited. Source e27df662d91223d771ff0714
 	.file	"<string>"
 	.text
 	.p2align	4
@@ -987,7 +987,7 @@ await_work:
 	movq	408(%rdi), %r12
 	jmp	.LBB15_1
 	.p2align	4
-.LBB15_10:
+.LBB15_7:
 	lock		decq	256(%rbx)
 	movq	%r14, %rdi
 	callq	pthread_mutex_unlock@PLT
@@ -999,10 +999,10 @@ await_work:
 .LBB15_2:
 	movq	(%rbx), %rcx
 	testq	%rcx, %rcx
-	jne	.LBB15_3
-	movq	264(%rbx), %rcx
-	testq	%rcx, %rcx
-	jne	.LBB15_6
+	jne	.LBB15_8
+	movq	264(%rbx), %rdx
+	testq	%rdx, %rdx
+	jne	.LBB15_8
 	pause
 	incq	%r13
 	movq	%r13, %rdi
@@ -1017,17 +1017,14 @@ await_work:
 	movq	(%rbx), %rax
 	movq	264(%rbx), %rcx
 	orq	%rax, %rcx
-	jne	.LBB15_10
+	jne	.LBB15_7
 	movq	%r15, %rdi
 	movq	%r14, %rsi
 	callq	pthread_cond_wait@PLT
-	jmp	.LBB15_10
-.LBB15_3:
-	xorl	%eax, %eax
-	jmp	.LBB15_4
-.LBB15_6:
-	movb	$1, %al
-.LBB15_4:
+	jmp	.LBB15_7
+.LBB15_8:
+	testq	%rcx, %rcx
+	sete	%al
 	popq	%rbx
 	.cfi_def_cfa_offset 40
 	popq	%r12
@@ -1412,6 +1409,687 @@ svod_pool_stats:
 	retq
 .Lfunc_end25:
 	.size	svod_pool_stats, .Lfunc_end25-svod_pool_stats
+	.cfi_endproc
+
+	.section	.rodata.cst8,"aM",@progbits,8
+	.p2align	3, 0x0
+.LCPI26_0:
+	.quad	0x7ff0000000000000
+.LCPI26_1:
+	.quad	0xfff0000000000000
+	.text
+	.globl	svod_launch
+	.p2align	4
+	.type	svod_launch,@function
+svod_launch:
+	.cfi_startproc
+	pushq	%rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset %rbp, -16
+	movq	%rsp, %rbp
+	.cfi_def_cfa_register %rbp
+	pushq	%r15
+	pushq	%r14
+	pushq	%r13
+	pushq	%r12
+	pushq	%rbx
+	subq	$72, %rsp
+	.cfi_offset %rbx, -56
+	.cfi_offset %r12, -48
+	.cfi_offset %r13, -40
+	.cfi_offset %r14, -32
+	.cfi_offset %r15, -24
+	movq	152(%rdi), %rax
+	movq	%rdi, -48(%rbp)
+	movq	160(%rdi), %rdi
+	addq	%rax, %rdi
+	cmpq	%rdx, %rdi
+	jne	.LBB26_21
+	movq	-48(%rbp), %r8
+	leaq	32(%r8), %rcx
+	movq	%rsp, %rbx
+	leaq	15(,%rdi,8), %rdx
+	andq	$-16, %rdx
+	subq	%rdx, %rbx
+	movq	%rbx, %rsp
+	movq	%rsp, %rdi
+	leaq	15(,%rax,8), %rdx
+	andq	$-16, %rdx
+	subq	%rdx, %rdi
+	movq	%rdi, -72(%rbp)
+	movq	%rdi, %rsp
+	movq	%rsp, %rdi
+	subq	%rdx, %rdi
+	movq	%rdi, -56(%rbp)
+	movq	%rdi, %rsp
+	movq	112(%r8), %rdx
+	movq	152(%r8), %rdi
+	addq	176(%r8), %rcx
+	xorl	%r8d, %r8d
+	movabsq	$-4278255616, %r9
+	cmpq	%rdi, %r8
+	jae	.LBB26_11
+	.p2align	4
+.LBB26_3:
+	movq	(%rsi,%r8,8), %r10
+	cmpq	%rdx, 8(%r10)
+	jne	.LBB26_21
+	movq	%r8, %r11
+	shlq	$5, %r11
+	addq	%rcx, %r11
+	movq	56(%r10), %r14
+	movq	24(%r14), %r14
+	andq	%r9, %r14
+	cmpq	(%r11), %r14
+	jne	.LBB26_21
+	movq	8(%r11), %r14
+	movl	64(%r10), %r15d
+	andl	%r14d, %r15d
+	cmpq	%r14, %r15
+	jne	.LBB26_21
+	movl	24(%r10), %r15d
+	movq	32(%r10), %r12
+	movl	$1, %r14d
+	xorl	%r13d, %r13d
+	cmpl	%r15d, %r13d
+	jge	.LBB26_9
+	.p2align	4
+.LBB26_8:
+	imulq	(%r12,%r13,8), %r14
+	incq	%r13
+	cmpl	%r15d, %r13d
+	jl	.LBB26_8
+.LBB26_9:
+	cmpq	16(%r11), %r14
+	jl	.LBB26_21
+	movq	16(%r10), %r10
+	movq	%r10, (%rbx,%r8,8)
+	movq	-72(%rbp), %r15
+	movq	%r14, (%r15,%r8,8)
+	imulq	24(%r11), %r14
+	addq	%r10, %r14
+	movq	-56(%rbp), %r10
+	movq	%r14, (%r10,%r8,8)
+	incq	%r8
+	cmpq	%rdi, %r8
+	jb	.LBB26_3
+.LBB26_11:
+	leaq	(%rsi,%rax,8), %r9
+	leaq	(%rbx,%rax,8), %rax
+	movq	%rax, -88(%rbp)
+	movq	-48(%rbp), %r8
+	movq	120(%r8), %rax
+	movq	%rax, -80(%rbp)
+	movq	160(%r8), %r10
+	movq	184(%r8), %rax
+	leaq	(%rax,%r8), %r15
+	addq	$48, %r15
+	xorl	%r13d, %r13d
+	movq	%r9, -104(%rbp)
+	movq	%r10, -96(%rbp)
+	jmp	.LBB26_12
+	.p2align	4
+.LBB26_34:
+	cmpq	$1, %r14
+	cmoveq	%rcx, %rax
+.LBB26_35:
+	movq	-88(%rbp), %rcx
+	movq	%rax, (%rcx,%r13,8)
+	incq	%r13
+	addq	$24, %r15
+.LBB26_12:
+	cmpq	%r10, %r13
+	jae	.LBB26_36
+	movq	(%r9,%r13,8), %rdi
+	movq	-16(%r15), %r14
+	cmpq	$3, %r14
+	je	.LBB26_19
+	movq	8(%rdi), %rax
+	movq	-8(%r15), %r12
+	movq	(%r15), %rsi
+	testq	%r14, %r14
+	jne	.LBB26_22
+	cmpq	-80(%rbp), %rax
+	jne	.LBB26_21
+	movq	%rsi, %r14
+	leaq	-60(%rbp), %rsi
+	callq	PyLong_AsLongLongAndOverflow@PLT
+	movq	-96(%rbp), %r10
+	movq	-104(%rbp), %r9
+	movq	-48(%rbp), %r8
+	cmpl	$0, -60(%rbp)
+	jne	.LBB26_21
+	cmpq	%r12, %rax
+	jl	.LBB26_21
+	cmpq	%r14, %rax
+	jle	.LBB26_35
+	jmp	.LBB26_21
+	.p2align	4
+.LBB26_19:
+	xorl	%eax, %eax
+	cmpq	136(%r8), %rdi
+	sete	%al
+	je	.LBB26_35
+	cmpq	144(%r8), %rdi
+	je	.LBB26_35
+	jmp	.LBB26_21
+	.p2align	4
+.LBB26_22:
+	cmpq	128(%r8), %rax
+	je	.LBB26_23
+	cmpq	-80(%rbp), %rax
+	jne	.LBB26_21
+	movq	%rsi, -112(%rbp)
+	leaq	-60(%rbp), %rsi
+	callq	PyLong_AsLongLongAndOverflow@PLT
+	movq	-112(%rbp), %rsi
+	movq	-96(%rbp), %r10
+	movq	-104(%rbp), %r9
+	movq	-48(%rbp), %r8
+	cmpl	$0, -60(%rbp)
+	jne	.LBB26_21
+	movabsq	$9007199254740992, %rcx
+	addq	%rax, %rcx
+	movabsq	$18014398509481984, %rdx
+	cmpq	%rdx, %rcx
+	ja	.LBB26_21
+	xorps	%xmm0, %xmm0
+	cvtsi2sd	%rax, %xmm0
+	jmp	.LBB26_28
+.LBB26_23:
+	movsd	16(%rdi), %xmm0
+.LBB26_28:
+	movq	%r12, %xmm1
+	movq	%rsi, %xmm3
+	ucomisd	%xmm0, %xmm0
+	setp	%al
+	movdqa	%xmm3, %xmm2
+	cmpneqsd	.LCPI26_0(%rip), %xmm2
+	ucomisd	%xmm0, %xmm1
+	cmpneqsd	.LCPI26_1(%rip), %xmm1
+	ja	.LBB26_21
+	ucomisd	%xmm3, %xmm0
+	ja	.LBB26_21
+	orpd	%xmm2, %xmm1
+	movd	%xmm1, %ecx
+	andb	%al, %cl
+	jne	.LBB26_21
+	movq	%xmm0, %rax
+	cvtsd2ss	%xmm0, %xmm0
+	movd	%xmm0, %ecx
+	movl	%ecx, %esi
+	andl	$2147483647, %esi
+	movq	%rax, %rdx
+	movabsq	$9223372036854775807, %rdi
+	andq	%rdi, %rdx
+	movabsq	$9218868437227405312, %rdi
+	cmpq	%rdi, %rdx
+	setl	%dl
+	cmpl	$2139095040, %esi
+	jne	.LBB26_34
+	testb	%dl, %dl
+	je	.LBB26_34
+	cmpq	$1, %r14
+	jne	.LBB26_34
+	jmp	.LBB26_21
+.LBB26_36:
+	movq	168(%r8), %rax
+	movq	192(%r8), %rcx
+	addq	%r8, %rcx
+	addq	$48, %rcx
+	xorl	%edx, %edx
+	movq	-56(%rbp), %r14
+	jmp	.LBB26_37
+	.p2align	4
+.LBB26_41:
+	incq	%rdx
+	addq	$24, %rcx
+	movq	-48(%rbp), %r8
+.LBB26_37:
+	cmpq	%rax, %rdx
+	jae	.LBB26_42
+	movq	-16(%rcx), %r10
+	movq	-8(%rcx), %rdi
+	movq	(%rbx,%r10,8), %r8
+	movq	(%rbx,%rdi,8), %r11
+	cmpq	$0, (%rcx)
+	setne	%sil
+	cmpq	%r11, %r8
+	sete	%r9b
+	cmpq	%r11, (%r14,%r10,8)
+	jbe	.LBB26_41
+	movq	-56(%rbp), %r10
+	cmpq	%r8, (%r10,%rdi,8)
+	jbe	.LBB26_41
+	andb	%r9b, %sil
+	jne	.LBB26_41
+.LBB26_21:
+	xorl	%edi, %edi
+	callq	PyBool_FromLong@PLT
+.LBB26_62:
+	leaq	-40(%rbp), %rsp
+	popq	%rbx
+	popq	%r12
+	popq	%r13
+	popq	%r14
+	popq	%r15
+	popq	%rbp
+	.cfi_def_cfa %rsp, 8
+	retq
+.LBB26_42:
+	.cfi_def_cfa %rbp, 16
+	movq	%rsp, %r13
+	movq	32(%r8), %r15
+	movq	40(%r8), %rax
+	testq	%rax, %rax
+	je	.LBB26_43
+	movq	152(%r8), %r14
+	movq	%rsp, %r12
+	leaq	23(,%r14,8), %rcx
+	andq	$-16, %rcx
+	subq	%rcx, %r12
+	movq	%r12, %rsp
+	movq	%rbx, %rdi
+	movq	%r12, %rsi
+	callq	*%rax
+	movq	(%r12,%r14,8), %rax
+	xorl	%ecx, %ecx
+	.p2align	4
+.LBB26_45:
+	cmpq	%r14, %rcx
+	jae	.LBB26_46
+	movq	-72(%rbp), %rdx
+	movq	(%rdx,%rcx,8), %rdx
+	cmpq	(%r12,%rcx,8), %rdx
+	leaq	1(%rcx), %rcx
+	jge	.LBB26_45
+	xorl	%edi, %edi
+	callq	PyBool_FromLong@PLT
+	movq	%r13, %rsp
+	jmp	.LBB26_62
+.LBB26_43:
+	movq	%r13, -72(%rbp)
+	movq	88(%r8), %rax
+	jmp	.LBB26_47
+.LBB26_46:
+	movq	%r13, -72(%rbp)
+	movq	-48(%rbp), %r8
+.LBB26_47:
+	movq	48(%r8), %rdi
+	movq	56(%r8), %r13
+	movq	64(%r8), %rcx
+	movq	%rcx, -56(%rbp)
+	movq	72(%r8), %r9
+	movq	80(%r8), %r12
+	movq	96(%r8), %rcx
+	movq	208(%r8), %r14
+	cmpq	%rcx, %rax
+	jge	.LBB26_56
+	cmpq	104(%r8), %rax
+	jge	.LBB26_56
+	movq	%r9, %rax
+	orq	%r12, %rax
+	je	.LBB26_50
+	subq	$8, %rsp
+	movq	%r15, %rsi
+	movq	%rbx, %rdx
+	movq	%r13, %rcx
+	movq	-56(%rbp), %r8
+	pushq	%r12
+	callq	*%r14
+	addq	$16, %rsp
+	movl	%eax, %ebx
+	jmp	.LBB26_59
+.LBB26_56:
+	movq	%rdi, -88(%rbp)
+	movq	%r9, -48(%rbp)
+	cmpq	%rcx, %rax
+	jl	.LBB26_58
+	movq	200(%r8), %r14
+.LBB26_58:
+	callq	PyEval_SaveThread@PLT
+	movq	%rax, -80(%rbp)
+	subq	$8, %rsp
+	movq	-88(%rbp), %rdi
+	movq	%r15, %rsi
+	movq	%rbx, %rdx
+	movq	%r13, %rcx
+	movq	-56(%rbp), %r8
+	movq	-48(%rbp), %r9
+	pushq	%r12
+	callq	*%r14
+	addq	$16, %rsp
+	movl	%eax, %ebx
+	movq	-80(%rbp), %rdi
+	callq	PyEval_RestoreThread@PLT
+	jmp	.LBB26_59
+.LBB26_50:
+	xorl	%r14d, %r14d
+.LBB26_51:
+	xorl	%r12d, %r12d
+	.p2align	4
+.LBB26_52:
+	movq	%rbx, %rdi
+	movq	%r12, %rsi
+	movq	%r14, %rdx
+	xorl	%ecx, %ecx
+	xorl	%r8d, %r8d
+	callq	*%r15
+	incq	%r12
+	cmpq	%r13, %r12
+	jb	.LBB26_52
+	incq	%r14
+	cmpq	-56(%rbp), %r14
+	jb	.LBB26_51
+	xorl	%ebx, %ebx
+.LBB26_59:
+	xorl	%edi, %edi
+	testl	%ebx, %ebx
+	sete	%dil
+	callq	PyBool_FromLong@PLT
+	movq	-72(%rbp), %rsp
+	jmp	.LBB26_62
+.Lfunc_end26:
+	.size	svod_launch, .Lfunc_end26-svod_launch
+	.cfi_endproc
+
+	.section	.rodata.cst8,"aM",@progbits,8
+	.p2align	3, 0x0
+.LCPI27_0:
+	.quad	0x7ff0000000000000
+.LCPI27_1:
+	.quad	0xfff0000000000000
+	.text
+	.globl	svod_launch_raw
+	.p2align	4
+	.type	svod_launch_raw,@function
+svod_launch_raw:
+	.cfi_startproc
+	pushq	%rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset %rbp, -16
+	movq	%rsp, %rbp
+	.cfi_def_cfa_register %rbp
+	pushq	%r15
+	pushq	%r14
+	pushq	%r13
+	pushq	%r12
+	pushq	%rbx
+	subq	$56, %rsp
+	.cfi_offset %rbx, -56
+	.cfi_offset %r12, -48
+	.cfi_offset %r13, -40
+	.cfi_offset %r14, -32
+	.cfi_offset %r15, -24
+	movq	152(%rdi), %r14
+	movq	%rdi, -48(%rbp)
+	movq	160(%rdi), %rax
+	addq	%r14, %rax
+	cmpq	%rdx, %rax
+	jne	.LBB27_5
+	movq	%rsi, %r15
+	movq	%rsp, %rcx
+	leaq	15(,%rax,8), %rax
+	andq	$-16, %rax
+	subq	%rax, %rcx
+	movq	%rcx, -72(%rbp)
+	movq	%rcx, %rsp
+	movq	%rsp, %r12
+	addq	$-16, %r12
+	movq	%r12, %rsp
+	movq	-48(%rbp), %rax
+	movq	120(%rax), %r13
+	xorl	%ebx, %ebx
+	.p2align	4
+.LBB27_2:
+	cmpq	%r14, %rbx
+	jae	.LBB27_6
+	movq	(%r15,%rbx,8), %rdi
+	cmpq	%r13, 8(%rdi)
+	jne	.LBB27_5
+	movq	%r12, %rsi
+	callq	PyLong_AsLongLongAndOverflow@PLT
+	movq	-72(%rbp), %rcx
+	movq	%rax, (%rcx,%rbx,8)
+	incq	%rbx
+	cmpl	$0, (%r12)
+	je	.LBB27_2
+.LBB27_5:
+	xorl	%edi, %edi
+	callq	PyBool_FromLong@PLT
+.LBB27_46:
+	leaq	-40(%rbp), %rsp
+	popq	%rbx
+	popq	%r12
+	popq	%r13
+	popq	%r14
+	popq	%r15
+	popq	%rbp
+	.cfi_def_cfa %rsp, 8
+	retq
+.LBB27_6:
+	.cfi_def_cfa %rbp, 16
+	leaq	(%r15,%r14,8), %r8
+	movq	-72(%rbp), %rax
+	leaq	(%rax,%r14,8), %rax
+	movq	%rax, -64(%rbp)
+	movq	-48(%rbp), %rbx
+	movq	120(%rbx), %rax
+	movq	%rax, -96(%rbp)
+	movq	160(%rbx), %r9
+	movq	184(%rbx), %rax
+	leaq	(%rax,%rbx), %r13
+	addq	$48, %r13
+	xorl	%r12d, %r12d
+	movq	%r8, -88(%rbp)
+	movq	%r9, -80(%rbp)
+	jmp	.LBB27_7
+	.p2align	4
+.LBB27_28:
+	cmpq	$1, %r15
+	cmoveq	%rcx, %rax
+.LBB27_29:
+	movq	-64(%rbp), %rcx
+	movq	%rax, (%rcx,%r12,8)
+	incq	%r12
+	addq	$24, %r13
+.LBB27_7:
+	cmpq	%r9, %r12
+	jae	.LBB27_30
+	movq	(%r8,%r12,8), %rdi
+	movq	-16(%r13), %r15
+	cmpq	$3, %r15
+	je	.LBB27_14
+	movq	8(%rdi), %rax
+	movq	-8(%r13), %r14
+	movq	(%r13), %rsi
+	testq	%r15, %r15
+	jne	.LBB27_16
+	cmpq	-96(%rbp), %rax
+	jne	.LBB27_5
+	movq	%rsi, %r15
+	leaq	-52(%rbp), %rsi
+	callq	PyLong_AsLongLongAndOverflow@PLT
+	movq	-80(%rbp), %r9
+	movq	-88(%rbp), %r8
+	cmpl	$0, -52(%rbp)
+	jne	.LBB27_5
+	cmpq	%r14, %rax
+	jl	.LBB27_5
+	cmpq	%r15, %rax
+	jle	.LBB27_29
+	jmp	.LBB27_5
+	.p2align	4
+.LBB27_14:
+	xorl	%eax, %eax
+	cmpq	136(%rbx), %rdi
+	sete	%al
+	je	.LBB27_29
+	cmpq	144(%rbx), %rdi
+	je	.LBB27_29
+	jmp	.LBB27_5
+	.p2align	4
+.LBB27_16:
+	cmpq	128(%rbx), %rax
+	je	.LBB27_17
+	cmpq	-96(%rbp), %rax
+	jne	.LBB27_5
+	movq	%rsi, %rbx
+	leaq	-52(%rbp), %rsi
+	callq	PyLong_AsLongLongAndOverflow@PLT
+	movq	%rbx, %rsi
+	movq	-48(%rbp), %rbx
+	movq	-80(%rbp), %r9
+	movq	-88(%rbp), %r8
+	cmpl	$0, -52(%rbp)
+	jne	.LBB27_5
+	movabsq	$9007199254740992, %rcx
+	addq	%rax, %rcx
+	movabsq	$18014398509481984, %rdx
+	cmpq	%rdx, %rcx
+	ja	.LBB27_5
+	xorps	%xmm0, %xmm0
+	cvtsi2sd	%rax, %xmm0
+	jmp	.LBB27_22
+.LBB27_17:
+	movsd	16(%rdi), %xmm0
+.LBB27_22:
+	movq	%r14, %xmm1
+	movq	%rsi, %xmm3
+	ucomisd	%xmm0, %xmm0
+	setp	%al
+	movdqa	%xmm3, %xmm2
+	cmpneqsd	.LCPI27_0(%rip), %xmm2
+	ucomisd	%xmm0, %xmm1
+	cmpneqsd	.LCPI27_1(%rip), %xmm1
+	ja	.LBB27_5
+	ucomisd	%xmm3, %xmm0
+	ja	.LBB27_5
+	orpd	%xmm2, %xmm1
+	movd	%xmm1, %ecx
+	andb	%al, %cl
+	jne	.LBB27_5
+	movq	%xmm0, %rax
+	cvtsd2ss	%xmm0, %xmm0
+	movd	%xmm0, %ecx
+	movl	%ecx, %esi
+	andl	$2147483647, %esi
+	movq	%rax, %rdx
+	movabsq	$9223372036854775807, %rdi
+	andq	%rdi, %rdx
+	movabsq	$9218868437227405312, %rdi
+	cmpq	%rdi, %rdx
+	setl	%dl
+	cmpl	$2139095040, %esi
+	jne	.LBB27_28
+	testb	%dl, %dl
+	je	.LBB27_28
+	cmpq	$1, %r15
+	jne	.LBB27_28
+	jmp	.LBB27_5
+.LBB27_30:
+	movq	%rsp, -96(%rbp)
+	movq	32(%rbx), %r15
+	movq	40(%rbx), %rax
+	testq	%rax, %rax
+	je	.LBB27_31
+	movq	-48(%rbp), %rcx
+	movq	152(%rcx), %rbx
+	movq	%rsp, %r12
+	leaq	23(,%rbx,8), %rcx
+	andq	$-16, %rcx
+	subq	%rcx, %r12
+	movq	%r12, %rsp
+	movq	-72(%rbp), %rdi
+	movq	%r12, %rsi
+	callq	*%rax
+	leaq	(%r12,%rbx,8), %rax
+	movq	-48(%rbp), %rbx
+	jmp	.LBB27_33
+.LBB27_31:
+	leaq	88(%rbx), %rax
+.LBB27_33:
+	movq	(%rax), %rax
+	movq	48(%rbx), %rdi
+	movq	56(%rbx), %r13
+	movq	64(%rbx), %rcx
+	movq	%rcx, -64(%rbp)
+	movq	72(%rbx), %r9
+	movq	80(%rbx), %r12
+	movq	96(%rbx), %rcx
+	movq	208(%rbx), %r14
+	cmpq	%rcx, %rax
+	jge	.LBB27_41
+	cmpq	104(%rbx), %rax
+	jge	.LBB27_41
+	movq	%r9, %rax
+	orq	%r12, %rax
+	movq	-72(%rbp), %rbx
+	je	.LBB27_36
+	subq	$8, %rsp
+	movq	%r15, %rsi
+	movq	%rbx, %rdx
+	movq	%r13, %rcx
+	movq	-64(%rbp), %r8
+	pushq	%r12
+	callq	*%r14
+	addq	$16, %rsp
+	movl	%eax, %ebx
+	jmp	.LBB27_45
+.LBB27_41:
+	movq	%rdi, -80(%rbp)
+	movq	%r9, -88(%rbp)
+	cmpq	%rcx, %rax
+	movq	-72(%rbp), %rbx
+	jl	.LBB27_43
+	movq	-48(%rbp), %rax
+	movq	200(%rax), %r14
+.LBB27_43:
+	callq	PyEval_SaveThread@PLT
+	movq	%rax, -48(%rbp)
+	subq	$8, %rsp
+	movq	-80(%rbp), %rdi
+	movq	%r15, %rsi
+	movq	%rbx, %rdx
+	movq	%r13, %rcx
+	movq	-64(%rbp), %r8
+	movq	-88(%rbp), %r9
+	pushq	%r12
+	callq	*%r14
+	addq	$16, %rsp
+	movl	%eax, %ebx
+	movq	-48(%rbp), %rdi
+	callq	PyEval_RestoreThread@PLT
+	jmp	.LBB27_45
+.LBB27_36:
+	xorl	%r14d, %r14d
+	.p2align	4
+.LBB27_37:
+	xorl	%r12d, %r12d
+	.p2align	4
+.LBB27_38:
+	movq	%rbx, %rdi
+	movq	%r12, %rsi
+	movq	%r14, %rdx
+	xorl	%ecx, %ecx
+	xorl	%r8d, %r8d
+	callq	*%r15
+	incq	%r12
+	cmpq	%r13, %r12
+	jb	.LBB27_38
+	incq	%r14
+	cmpq	-64(%rbp), %r14
+	jb	.LBB27_37
+	xorl	%ebx, %ebx
+.LBB27_45:
+	xorl	%edi, %edi
+	testl	%ebx, %ebx
+	sete	%dil
+	callq	PyBool_FromLong@PLT
+	movq	-96(%rbp), %rsp
+	jmp	.LBB27_46
+.Lfunc_end27:
+	.size	svod_launch_raw, .Lfunc_end27-svod_launch_raw
 	.cfi_endproc
 
 	.type	.LCLOCK_MONOTONIC,@object
