@@ -186,14 +186,11 @@ class Body:
         free = cond is None and _is_cheap(arm)
         whole = self._whole_arm(arm) if cond is None and not free else None
         rest = whole is not None and self.out.branch(_not(whole))
-        if whole is not None and self._one_by_one(arm, asked, saved[0]):
-            self.out.end_branch(rest)
-            self.mask, self.covered = saved
-            return False
         opened = not free and self.out.branch(some([m for m in mask if m is not None]) if cond is None else cond)
-        self.guarded += whole is not None
-        self.block(arm)
-        self.guarded -= whole is not None
+        if whole is None or not self._one_by_one(arm, asked, saved[0]):
+            self.guarded += whole is not None
+            self.block(arm)
+            self.guarded -= whole is not None
         self.out.end_branch(opened)
         self.out.end_branch(rest)
         self.mask, self.covered = saved
