@@ -32,8 +32,7 @@ def elements(sink: UOp) -> dict[int, UOp]:
     for u in sink.toposort():
         if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC) or (p := pointer(u)).op is not Op.PARAM:
             continue
-        own = free_ranges(u) if u.op is not Op.LOAD else loops[u]
-        top = needed(u, own) if len(u.src[0].src) == 2 else None
+        top = needed(u, loops[u]) if len(u.src[0].src) == 2 else None
         if top is None:
             continue
         old = need.get(p.arg.slot, zero)
@@ -51,7 +50,7 @@ def check_inside(sink: UOp) -> None:
         if (lo >= 0 and (size is None or hi < size)) or u.src[0].src[1].dtype.lanes > 1:
             continue
         loops = loops or _loops(sink)
-        need = needed(u, free_ranges(u) if u.op is not Op.LOAD else loops[u])
+        need = needed(u, loops[u])
         if need is None or need.op is not Op.CONST:
             continue
         what, verb = m.arg.name or f"{m.op.name} {m.arg.id}", "reads" if u.op is Op.LOAD else "writes"
@@ -64,18 +63,20 @@ def check_inside(sink: UOp) -> None:
 
 
 def _loops(sink: UOp) -> dict[UOp, frozenset[UOp]]:
-    """For each node the loops that all its users run in: a load in them does not happen if one of them has no iteration."""
+    """For each node the loops that it, or all its users, run in: an access in them does not happen if one of them has no iteration."""
     inside: dict[UOp, frozenset[UOp]] = {}
     for u in reversed(sink.toposort()):
         mine = inside.get(u, frozenset())
+        if u.op in (Op.STORE, Op.ATOMIC):
+            mine = inside[u] = mine | free_ranges(u)
         for place, s in enumerate(u.src):
-            if u.op in (Op.STORE, Op.ATOMIC):
-                given = free_ranges(u)
-            elif u.op is Op.REDUCE:  # not those around it: a reduction may be done before a loop that does not run
+            if u.op is Op.REDUCE:  # not those around it: a reduction may be done before a loop that does not run
                 given = free_ranges(u) | frozenset(u.src[1:])
+            elif u.op is Op.END:
+                given = mine | frozenset(u.src[1:]) if place == 0 else frozenset()
             else:
-                effect = u.op in (Op.END, Op.GROUP, Op.BARRIER, Op.SINK, Op.RANGE) or (u.op is Op.AFTER and place > 0)
-                given = frozenset() if effect else mine
+                elsewhere = u.op in (Op.SINK, Op.RANGE) or (u.op is Op.AFTER and place > 0)
+                given = frozenset() if elsewhere else mine
             inside[s] = inside[s] & given if s in inside else given
     return inside
 
@@ -92,6 +93,8 @@ def needed(access: UOp, loops: frozenset[UOp]) -> UOp | None:
     for r in nest_order(loops | top[1]):
         if not free_ranges(r.src[0]) | free_ranges(r.src[1]) or r in top[1]:
             happens = happens & (r.src[0] < r.src[1])
+        elif interval(r.src[0])[1] >= interval(r.src[1])[0]:
+            return None  # a loop that an outer one bounds: where it has iterations, the index may not be greatest
     if free_ranges(happens):
         return None
     need = top[0] + 1

@@ -260,3 +260,14 @@ def test_a_bound_from_memory_is_not_known_before_the_launch() -> None:
     assert (known[0].arg.value, known[2].arg.value) == (10, 10)
     assert 1 not in known
     assert work(ast).op is Op.CONST
+
+
+def test_an_inner_loop_that_an_outer_one_may_leave_empty() -> None:
+    """`for i < n: for k < i: a[5] = 1` touches nothing if n is 1: nothing is asked. A loop that certainly runs is no reason not to ask."""
+    i = UOp.range(N, 0)
+    k, sure = UOp.range(i, 1), UOp.range(i + 1, 1)
+    a = UOp.param(0, dtypes.f32, name="a")
+    for index in (UOp.const(5, dtypes.index), i, N - 1 - i):
+        assert needed(UOp.sink(a[index].store(1.0).end(k, i), name="triangle"), n=1).get(0, 0) == 0
+        svod.Device("CPU").compile(UOp.sink(a[index].store(1.0).end(k, i), name="triangle")).execute([np.zeros(0, np.float32)], [1])
+    assert needed(UOp.sink(a[5 + i].store(1.0).end(sure, i), name="sure"), n=7) == {0: 12}
