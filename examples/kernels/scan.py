@@ -1,8 +1,9 @@
 """Inclusive prefix sums of an array of any length, over many blocks: out[i] = a[0] + … + a[i].
 
-Shows: three launches, each of which waits for the one before: every block scans its part (Hillis and Steele 1986, in shared memory) and
-leaves its sum; the sums are scanned, by the same function called again; every block adds the sum of those before it. A host function that
-calls itself is plain Python.
+Shows: three launches, each of which waits for the one before: every block scans its part and leaves its sum; the sums are scanned, by the
+same function called again; every block adds the sum of those before it. A host function that calls itself is plain Python. Within a block
+two ways: `block_scan_add`, which scans in subgroups first; and by hand (Hillis and Steele 1986, in shared memory), which does eight times
+the additions and has two barriers for each of its steps.
 """
 from __future__ import annotations
 
@@ -18,6 +19,17 @@ Ints = sl.Array[sl.i32]
 @sl.kernel
 def scan_blocks(a: Ints, out: Ints, sums: Ints) -> None:
     """Prefix sums within each block, and the block's sum."""
+    t, i = sl.thread_idx.x, sl.global_id()
+    value = sl.block_scan_add(a[i] if i < a.size else 0)
+    if i < a.size:
+        out[i] = value
+    if t == BLOCK - 1:
+        sums[sl.block_idx.x] = value
+
+
+@sl.kernel
+def scan_blocks_by_hand(a: Ints, out: Ints, sums: Ints) -> None:
+    """The same, spelled out."""
     scratch = sl.shared(BLOCK, sl.i32)
     t, i = sl.thread_idx.x, sl.global_id()
     scratch[t] = a[i] if i < a.size else 0
@@ -48,13 +60,13 @@ def reference(a: Array) -> Array:
     return np.cumsum(a, dtype=np.int32)
 
 
-def run(a: Array, out: Array, device: str = "CPU") -> None:
-    """out = prefix sums of a; both may be the same array."""
-    blocks = -(-a.size // BLOCK)
+def run(a: Array, out: Array, device: str = "CPU", scan: sl.Kernel = scan_blocks) -> None:
+    """out = prefix sums of a; both may be the same array. `scan` does the blocks."""
+    blocks = sl.cdiv(a.size, BLOCK)
     sums = np.empty(blocks, np.int32)
-    scan_blocks.on(device)[blocks, BLOCK](a, out, sums)
+    scan.on(device)[blocks, BLOCK](a, out, sums)
     if blocks > 1:
-        run(sums, sums, device)
+        run(sums, sums, device, scan)
         add_offsets.on(device)[blocks, BLOCK](out, sums)
 
 
@@ -65,6 +77,8 @@ def check(device: str) -> None:
         out = np.zeros_like(a)
         run(a, out, device)
         agree(out, reference(a), f"n = {n}")
+        run(a, out, device, scan_blocks_by_hand)
+        agree(out, reference(a), f"n = {n}, by hand")
 
 
 def bench(device: str = "CPU") -> Bench:

@@ -23,7 +23,11 @@ def extreme(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
     while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
         r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
         up = _moves(index, r)
-        taken = _remainder(index, r, last) if up is None else index.substitute({r: r.src[1] - 1 if (up >= 0) is last else r.src[0]})
+        if up is not None:
+            taken = index.substitute({r: r.src[1] - 1 if (up >= 0) is last else r.src[0]})
+        else:
+            ends = _either_end(index, r, last)
+            taken = _remainder(index, r, last) if ends is None else ends
         if taken is None:
             return None
         loops |= {r}
@@ -31,6 +35,14 @@ def extreme(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
     if any(u.op in (Op.LOAD, Op.SPECIAL, Op.REDUCE) for u in index.toposort()):
         return None
     return index, loops
+
+
+def _either_end(index: UOp, r: UOp, last: bool) -> UOp | None:
+    """The greater or lesser of the two ends of `r`, for an index that goes up or down with it by what only the launch knows."""
+    if (s := step(index, r)) is None or r in free_ranges(s) or index.dtype is not dtypes.index:
+        return None
+    first, end = (index.substitute({r: x}) for x in (r.src[0], r.src[1] - 1))
+    return first.maximum(end) if last else first.minimum(end)
 
 
 def _moves(index: UOp, r: UOp) -> int | None:

@@ -12,6 +12,7 @@ Invariant: operands that are all static are computed by Python itself; otherwise
 """
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ from svod.errors import DTypeError, KernelError
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang.builder import Builder
+from svod.lang.builtin import Builtin, Name
 from svod.lang.divisions import float_floor_divide, float_modulo, integer_power
 from svod.lang.value import Array, Dynamic, Vector, describe, static_number
 
@@ -53,6 +55,9 @@ def number(value: Any) -> Dynamic | bool | int | float:
             raise KernelError(e.what, hint=e.hint) from None
     if isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, (Name, Builtin)):
+        called = f"{value.name}.x" if isinstance(value, Name) else f"{value.name}(…)"
+        raise KernelError(f"{value.name} is {'no number by itself' if isinstance(value, Name) else 'a function'}", hint=called)
     hint = "an element of it: a[i]" if isinstance(value, Array) else "kernels compute with numbers, bools and elements of arrays"
     raise KernelError(f"{describe(value)} is not a number", hint=hint)
 
@@ -80,6 +85,8 @@ def meet(a: DType, b: DType) -> DType:
         if a.bits != b.bits:
             return a if a.bits > b.bits else b
         return a if a.is_unsigned else b
+    if dtypes.index in (a, b) and (other := b if a is dtypes.index else a) in (dtypes.i64, dtypes.u64):
+        return other  # whose sums may wrap, where those of indices may not
     return promote(a, b)
 
 
@@ -109,7 +116,18 @@ def operand(value: Any, dtype: DType) -> UOp:
             raise KernelError(f"{value} does not fit {dtype!r}, the type of the other operand",
                               hint="cast that one to a wider type: i64(x)")
         return UOp.const(convert(value, dtypes.i64, dtype) if value < (1 << 63) else _wrapped(value, dtype), dtype)
+    if dtype.is_float and not _finite_in(value, dtype):
+        raise KernelError(f"{value!r} is beyond the range of {dtype!r}, the type it is to have",
+                          hint="cast the other side to a wider type; infinity is float('inf')")
     return UOp.const(value, dtype)
+
+
+def _finite_in(value: Any, dtype: DType) -> bool:
+    """Whether a literal that is finite still is as a float of `dtype`; what is not finite may stay so."""
+    try:
+        return not math.isfinite(value) or math.isfinite(convert(float(value), dtypes.f64, dtype))
+    except OverflowError:
+        return False
 
 
 def _wrapped(value: int, dtype: DType) -> int:
@@ -132,6 +150,9 @@ def binary(symbol: str, a: Any, b: Any, builder: Builder | None = None) -> Any:
     """`a symbol b` for one of OPERATORS. `builder`: where statements go, which `//` and `%` of floats and `**` of integers may take."""
     if isinstance(a, Array) or isinstance(b, Array):
         raise KernelError(f"`{symbol}` of {describe(a)} and {describe(b)}", hint="kernels compute with elements: a[i] + b[i]")
+    for value in (a, b):
+        if isinstance(value, (Name, Builtin)):
+            number(value)
     if not isinstance(a, (Dynamic, Vector)) and not isinstance(b, (Dynamic, Vector)):
         return OPERATORS[symbol](a, b)
     if isinstance(a, Vector) or isinstance(b, Vector):
@@ -213,6 +234,8 @@ def compare(symbol: str, a: Any, b: Any) -> Any:
         return symbol == "!="
     x, y = number(a), number(b)
     dtype, _ = common(x, y)
+    if dtype is dtypes.i64 and any(isinstance(v, Dynamic) and v.dtype is dtypes.index for v in (x, y)):
+        dtype = dtypes.index  # every i64 is one, and comparing wraps nothing
     if dtype.is_int:
         for value in (x, y):
             if isinstance(value, int) and not isinstance(value, bool) and not dtype.min <= value <= dtype.max:
@@ -314,7 +337,7 @@ def implicit(value: Any, dtype: DType, what: str) -> UOp:
         raise KernelError(f"{what} is {dtype!r}, the value is {value!r}", hint=f"cast it: {dtype!r}({value!r})")
     if dtype.is_int and not isinstance(value, bool) and not dtype.min <= value <= dtype.max:
         raise KernelError(f"{value} does not fit {what}, which is {dtype!r}", hint=f"{dtype!r} holds {dtype.min} to {dtype.max}")
-    return UOp.const(int(value) if dtype.is_int else value, dtype)
+    return UOp.const(int(value), dtype) if dtype.is_int else operand(value, dtype)
 
 
 def as_index(value: Any, what: str) -> UOp:

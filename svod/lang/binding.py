@@ -184,6 +184,8 @@ class Signature:
         return ArrayType(dtype, len(declared), declared)
 
     def _constant(self, p: Parameter, value: Any) -> Constant:
+        if isinstance(value, np.integer) and p.type is int:
+            value = int(value)
         if p.type is not None and not _is_instance(value, p.type):
             raise ArgumentError(f"needs a Constexpr of {getattr(p.type, '__name__', p.type)}, got {value!r}", at=self.where(p))
         try:

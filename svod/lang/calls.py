@@ -9,6 +9,7 @@ import ast
 import datetime
 import functools
 import inspect
+import os
 import sys
 import types
 from typing import Any
@@ -120,7 +121,7 @@ def _refuse_chance(function: Any, owner: Any, module: str) -> None:
     """KernelError for a function whose result is another one each time: its first would be in the kernel for ever."""
     home = type(owner).__module__ if owner is not None and not isinstance(owner, (type, types.ModuleType)) else module
     asks = owner in (datetime.datetime, datetime.date) and function.__name__ in ("now", "today", "utcnow")
-    if asks or home.startswith(_CHANCE):
+    if asks or home.startswith(_CHANCE) or owner is os.environ or function in (os.getenv, os.getpid, os.getcwd):
         raise KernelError(f"{function.__name__}() would be asked once, while the kernel is traced",
                           hint="pass what it gives as an argument; examples/kernels/monte_carlo_pi.py makes random numbers of its own")
 

@@ -44,7 +44,9 @@ def _values(name: str, text: Any, values: tuple[Any, ...]) -> tuple[str, tuple[U
         raise KernelError(f"{name}() begins with its text", hint=f'{name}("x = {{}}", x)')
     parts = _parts(text)
     if len(parts) != len(values) + 1:
-        raise KernelError(f"{name}(): {len(parts) - 1} {{}} for {len(values)} values", hint="one {} for each value")
+        formats = re.search(r"\{[^{}]+\}|%[-+0-9.]*[a-z]", text)
+        said = f", and {formats.group()!r} is text: formats are not there" if formats else ""
+        raise KernelError(f"{name}(): {len(parts) - 1} {{}} for {len(values)} values{said}", hint="one {} for each value")
     result = parts[0]
     dynamic: list[UOp] = []
     for value, part in zip(values, parts[1:], strict=True):

@@ -82,13 +82,33 @@ _READ: dict[str, _Read] = {}
 
 
 def remember_source(function: types.FunctionType) -> None:
-    """Reads the file of a kernel that is being declared, once for each import of it, before it may change."""
+    """Reads the file of a kernel that is being declared (of a helper that is first called), once for each import of it."""
     names, file = function.__globals__, function.__code__.co_filename
     known, spec = _READ.get(file), names.get("__spec__")
-    if known is not None and known.names is names and known.spec is spec:
-        return
-    if lines := _lines(function):
+    lines = _lines(function)
+    same = known is not None and known.names is names and known.spec is spec
+    if lines and not (same and (known.lines is lines or not _is_of(lines, function.__code__))):  # type: ignore[union-attr]
         _READ[file] = _Read(names, spec, lines)
+
+
+def _is_of(lines: Sequence[str], code: types.CodeType) -> bool:
+    """Whether a function was compiled from these lines: those of a file that has changed may have been executed anew, or only edited."""
+    try:
+        text = compile(_block(lines, code.co_firstlineno), code.co_filename, "exec", dont_inherit=True)
+    except (SyntaxError, IndexError, ValueError):
+        return False
+    inner = [text]
+    for found in inner:
+        inner += [c for c in found.co_consts if isinstance(c, types.CodeType)]
+    return any(_alike(found, code) for found in inner)
+
+
+def _alike(a: types.CodeType, b: types.CodeType) -> bool:
+    def parts(code: types.CodeType) -> tuple[object, ...]:
+        plain = [(type(c), c) for c in code.co_consts if not isinstance(c, types.CodeType)]
+        return code.co_name, code.co_firstlineno, code.co_code, code.co_names, code.co_varnames, plain
+
+    return parts(a) == parts(b)
 
 
 def _lines(function: types.FunctionType) -> Sequence[str]:
@@ -100,8 +120,9 @@ def _lines(function: types.FunctionType) -> Sequence[str]:
 def source_of(function: types.FunctionType) -> Source:
     """The tree of a function. KernelError where its source is not to be had (exec, a session without history), or has changed."""
     code = function.__code__
+    remember_source(function)
     known = _READ.get(code.co_filename)
-    lines = known.lines if known is not None and known.names is function.__globals__ else _lines(function)
+    lines = known.lines if known is not None else ()
     if not lines:
         raise KernelError(f"the source of {function.__qualname__!r} is not to be had", at=f"{code.co_filename}:{code.co_firstlineno}",
                           hint="kernels and their helpers are written in a file; text given to exec() has no source")

@@ -16,10 +16,11 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.lang import arithmetic, loops
 from svod.lang.attributes import attribute
+from svod.lang.builtin import Builtin
 from svod.lang.calls import return_statement
 from svod.lang.elements import element_index, store_element
 from svod.lang.expressions import closure
-from svod.lang.frame import look_up
+from svod.lang.frame import Closure, look_up
 from svod.lang.targets import assign, assign_element, assign_name, delete, static_key, subscript
 from svod.lang.tracer import Flow, Tracer
 from svod.lang.types import dtype_of
@@ -114,6 +115,9 @@ def _expression(t: Tracer, node: ast.Expr) -> None:
         return
     if isinstance(node.value, (ast.Compare, ast.BinOp, ast.UnaryOp)) and isinstance(value, Dynamic):
         raise KernelError("the value of this expression is not used", hint="assign it, or store it: a[i] = x")
+    if isinstance(node.value, (ast.Name, ast.Attribute)) and (isinstance(value, (Builtin, Closure)) or callable(value)):
+        written = ast.unparse(node.value)
+        raise KernelError(f"{written} is named, not called", hint=f"{written}()")
 
 
 def _assert(t: Tracer, node: ast.Assert) -> None:

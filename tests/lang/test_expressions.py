@@ -271,3 +271,27 @@ def test_a_scalar_parameter_of_every_type() -> None:
     r = np.zeros(5)
     sl.kernel(scalars).on("INTERP")[1, 1](r, -3, 2**60, 0.5, True, 1.5)
     assert r.tolist() == [-3.0, 2.0**60, 0.5, 1.0, 1.5]
+
+
+@sl.kernel
+def wide_beside_ids(u: sl.Array[sl.u64], s: sl.Array[sl.i64], q: sl.Array[sl.u64, 2], t: sl.Array[sl.i64, 2], f: sl.Array[sl.f64]) -> None:
+    """Integers of 64 bits beside ids: unsigned ones stay unsigned, and what wraps is not moved across a comparison."""
+    i = sl.thread_idx.x
+    q[i, 0], q[i, 1], q[i, 2], q[i, 3] = u[i] // (i + 2), u[i] % (i + 10), u[i] >> i, max(u[i], i)
+    f[i] = sl.f64(u[i] + i)
+    t[i, 0] = 1 if u[i] > i else 0
+    t[i, 1] = 1 if (i - s[0]) > 5 else 0
+    t[i, 2] = 1 if i - s[0] < 5 else 0
+    t[i, 3] = sl.popcount(u[i] & ((sl.u64(1) << i) - 1))
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_wide_integers_beside_ids(device: Any) -> None:
+    u = np.array([2**64 - 1, 2**63 + 9, 12345, 2**63], np.uint64)
+    for edge in (2**63 - 1, 2**63 - 5, 0, -100):
+        s, q, t, f = np.array([edge]), np.zeros((4, 4), np.uint64), np.zeros((4, 4), np.int64), np.zeros(4)
+        wide_beside_ids.on(device)[1, 4](u, s, q, t, f)
+        for i, x in enumerate(map(int, u)):
+            assert q[i].tolist() == [x // (i + 2), x % (i + 10), x >> i, max(x, i)]
+            assert t[i].tolist() == [int(x > i), int(i - edge > 5), int(i - edge < 5), (x & ((1 << i) - 1)).bit_count()]
+            assert f[i] == float((x + i) % 2**64)

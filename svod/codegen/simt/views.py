@@ -234,6 +234,14 @@ def within(expr: UOp, dtype: DType) -> UOp | None:
     return condition
 
 
+def wrapped(value: UOp, dtype: DType) -> UOp:
+    """What an ideal integer is in `dtype`, of at most 32 bits: for what is the launch's alone and may well wrap, as n - 1 of an unsigned 0."""
+    low, high = interval(value)
+    if dtype.min <= low and high <= dtype.max:
+        return value
+    return rewrite(UOp(Op.FLOORMOD, (value - int(dtype.min), UOp.const(1 << dtype.bits, dtypes.index))) + int(dtype.min), SIMPLIFY)
+
+
 def varies(u: UOp) -> bool:
     """Whether there is something in `u` that is neither a launch's nor a RANGE's."""
     ids = (SpecialKind.GLOBAL, SpecialKind.LOCAL)
@@ -263,6 +271,9 @@ class _Ideal:
         if u.op is Op.CAST and not (u.dtype.is_int and u.src[0].dtype.is_int):
             return None
         out = src[0] if u.op is Op.CAST else UOp(u.op, tuple(src), u.arg)
-        if wraps and u.op in WRAPPING:
-            self.fits.append((out, u.dtype))
+        if not wraps or u.op not in WRAPPING:
+            return out
+        if not free_ranges(out) and u.dtype.bits <= 32:
+            return wrapped(out, u.dtype)
+        self.fits.append((out, u.dtype))
         return out

@@ -15,6 +15,7 @@ from svod.dtype import dtypes
 from svod.errors import ArgumentError
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
+from svod.lang.kernels import Kernel
 from svod.testing.threads import Threads
 
 Floats = sl.Array[sl.f32]
@@ -281,3 +282,58 @@ def test_gates_and_indices_from_memory_are_passed_over() -> None:
     assert not threads_elements(k.kernel())
     k.store(a, 7, 1)
     assert set(threads_elements(k.kernel())) == {0}
+
+
+def reached(k: Kernel, size: int, block: int, *scalars: int) -> bool:
+    """Whether the CPU lets the kernel have an array of `size` elements."""
+    try:
+        k[1, block](np.zeros(64, np.float32)[:size], *scalars)
+    except ArgumentError:
+        return False
+    return True
+
+
+def test_bounds_that_wrap_are_what_they_then_are() -> None:
+    """n - 1 of an unsigned 0 is the greatest number, n + n of a great one may be negative: as in the kernel."""
+    assert not reached(below_less_one, 4, 8, 0)
+    assert reached(below_less_one, 8, 8, 0)
+    assert reached(below_less_one, 4, 8, 5)
+    assert not reached(below_twice, 4, 8, -1_500_000_000)
+    assert reached(below_twice, 0, 8, 1_500_000_000)
+    assert not reached(offset, 4, 4, 0)
+    assert reached(offset, 4, 4, 8)
+
+
+def test_a_stride_of_the_launch_goes_either_way() -> None:
+    assert not reached(strided_by, 35, 8, 5)
+    assert reached(strided_by, 36, 8, 5)
+    assert reached(strided_by, 1, 8, 0)
+    assert not reached(strided_by, 60, 8, -1)
+
+
+@sl.kernel
+def below_less_one(x: sl.Array[sl.f32], n: sl.u32) -> None:
+    """A guard that wraps."""
+    i = sl.global_id()
+    if i < n - 1:
+        x[i] = 1.0
+
+
+@sl.kernel
+def below_twice(x: sl.Array[sl.f32], n: sl.i32) -> None:
+    """Another."""
+    i = sl.global_id()
+    if i < n + n:
+        x[i] = 1.0
+
+
+@sl.kernel
+def offset(x: sl.Array[sl.f32], n: sl.u32) -> None:
+    """An index that wraps."""
+    x[sl.global_id() + (n - 8)] = 1.0
+
+
+@sl.kernel
+def strided_by(x: sl.Array[sl.f32], n: sl.i32) -> None:
+    """A stride whose sign the launch gives."""
+    x[sl.global_id() * n] = 1.0
