@@ -23,6 +23,7 @@ def extreme(index: UOp, *, last: bool) -> tuple[UOp, frozenset[UOp]] | None:
     while open_ranges := sorted(free_ranges(index), key=lambda r: r.arg.path, reverse=True):
         r = next((x for x in open_ranges if not any(x in free_ranges(s) for y in open_ranges if y is not x for s in y.src)), open_ranges[0])
         up = _moves(index, r)
+        taken: UOp | None
         if up is not None:
             taken = index.substitute({r: r.src[1] - 1 if (up >= 0) is last else r.src[0]})
         else:

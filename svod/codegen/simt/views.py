@@ -235,7 +235,7 @@ def within(expr: UOp, dtype: DType) -> UOp | None:
 
 
 def wrapped(value: UOp, dtype: DType) -> UOp:
-    """What an ideal integer is in `dtype`, of at most 32 bits: for what is the launch's alone and may well wrap, as n - 1 of an unsigned 0."""
+    """What an ideal integer is in `dtype`, of at most 32 bits: for what is the launch's alone and may wrap, as n - 1 of an unsigned 0."""
     low, high = interval(value)
     if dtype.min <= low and high <= dtype.max:
         return value
