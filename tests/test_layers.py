@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 LAZY: dict[tuple[str, str], str] = {
     ("svod.device.cpu.probe", "svod.device.cpu.backend"): "llvmlite",
+    ("svod.device.cc.probe", "svod.device.cc.backend"): "llvmlite",
 }
 """(importing module, imported module) -> the heavy third party whose loading is put off. Only these may be imported inside functions."""
 

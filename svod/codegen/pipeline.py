@@ -18,6 +18,7 @@ from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
 from svod.codegen.extents import clamp_extents
+from svod.codegen.gpu.grid import grid_for_loops, guarded_as_a_whole
 from svod.codegen.ids import has_core, loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
@@ -174,6 +175,11 @@ PIPELINE: tuple[Stage, ...] = (
     ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("clamp-extents", "a loop that stops below its start is empty; no later stage has to ask", lambda s, c: clamp_extents(s)),
+    Stage(
+        "spread-over-grid",
+        "where work items have ids, independent loops become a grid of them",
+        lambda s, c: grid_for_loops(s) if c.target.ids else s,
+    ),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
     Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply, SCALAR),
     Stage(
@@ -194,7 +200,12 @@ PIPELINE: tuple[Stage, ...] = (
         "work that few lanes ever want, such as reducing huge angles, is skipped where none does",
         lambda s, c: branch_rare_arms(s) if c.target.branches else s,
     ),
-    Stage("linearize", "every node gets its place: invariant code leaves loops, effects stay in order", lambda s, c: linearize(s), LINEAR),
+    Stage(
+        "linearize",
+        "every node gets its place: invariant code leaves loops, effects stay in order",
+        lambda s, c: guarded_as_a_whole(linearize(s)) if c.target.ids else linearize(s),
+        LINEAR,
+    ),
 )
 
 

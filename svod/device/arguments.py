@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
@@ -123,8 +123,12 @@ def _named(value: object) -> str:
 
 # --- buffers -----------------------------------------------------------------------------------------------------------------------
 
-def check_buffers(kernel_name: str, params: Sequence[BufferArg], args: Sequence[object]) -> list[HostView]:
-    """The memory of every argument, after checking count, dtype, size, contiguity, writability, alignment and overlap. ArgumentError."""
+def check_buffers(kernel_name: str, params: Sequence[BufferArg], args: Sequence[object],
+                  view_of: Callable[[object], HostView] = host_view) -> list[HostView]:
+    """The memory of every argument, after checking count, dtype, size, contiguity, writability, alignment and overlap. ArgumentError.
+
+    `view_of` looks at one argument: devices with memory of their own give addresses in it.
+    """
     if len(args) != len(params):
         raise ArgumentError(f"kernel {kernel_name!r} takes {_counted(len(params), 'buffer')}, {len(args)} given",
                             hint=f"in this order: {', '.join(p.name for p in params) or 'none'}")
@@ -132,7 +136,7 @@ def check_buffers(kernel_name: str, params: Sequence[BufferArg], args: Sequence[
     for position, (param, value) in enumerate(zip(params, args, strict=True)):
         where = _where(kernel_name, position, param)
         try:
-            view = host_view(value)
+            view = view_of(value)
         except ArgumentError as e:
             raise ArgumentError(e.what, at=where, hint=e.hint) from e
         _check_buffer(where, param, view, value)

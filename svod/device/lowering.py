@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from svod.codegen.gpu.lower import lower_items
 from svod.codegen.ids import loop_for_core, loops_for_ids, variables_for_binds
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
@@ -48,11 +49,15 @@ def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: L
     run = describe(linear)
     # the arguments are those of the kernel as written: one that simplification removed is still passed
     written = describe(ast)
-    meta = replace(written, global_size=run.global_size, local_size=run.local_size)
-    looped = next(ast.find(Op.SPECIAL), None) is not None and not target.ids
-    ids = (*written.global_size, *(written.local_size or ())) if looped else ()
-    ast = loop_for_core(loops_for_ids(ast) if looped else ast)
-    known, slots = elements(ast), {p.slot for p in meta.buffers}
+    has_ids = next(ast.find(Op.SPECIAL), None) is not None
+    sizes = written if has_ids and target.ids else run
+    meta = replace(written, global_size=sizes.global_size, local_size=sizes.local_size)
+    ids = (*written.global_size, *(written.local_size or ())) if has_ids and not target.ids else ()
+    slots = {p.slot for p in meta.buffers}
+    if next(ast.find(Op.BARRIER), None) is not None and has_ids:
+        return Lowered(linear, meta, (zero,) * len(meta.buffers), zero, (), ids)  # no loops say in which order its work items run
+    ast = loop_for_core(loops_for_ids(ast) if has_ids else ast)
+    known = elements(ast)
     pairs = tuple((s, others & slots) for s, others in sorted(aliases(ast).items()) if s in slots)
     return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), work(ast), pairs, ids)
 
@@ -64,9 +69,10 @@ def _threads(ast: UOp, target: Target, config: Config, listen: Listener | None) 
     """
     verify(ast, THREADS)
     zero = UOp.const(0, dtypes.index)
-    linear = ast if target.statements else lower_threads(ast, target, config, listen)
+    mapped = lower_items if target.ids else lower_threads
+    linear = ast if target.statements else mapped(ast, target, config, listen)
     run, meta = describe(linear), describe(ast)
-    if not target.statements:
+    if not target.statements and not target.ids:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)
     slots = frozenset(p.slot for p in meta.buffers)
     known = threads_elements(ast)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from svod.codegen.reach import BELOW
-from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, list_of_buffers
+from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, host_view, list_of_buffers
 from svod.device.launch import SIZES, LaunchDims, check_limits, compile_exprs, override_sizes
 from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
@@ -38,8 +38,9 @@ class Runner(Protocol):
 class Program:
     """An executable kernel. `program.execute(buffers, vals)`, or `program(a, b, c, n=16)`."""
 
-    def __init__(self, spec: CompiledSpec, runner: Runner, limits: Limits) -> None:
-        self.compiled, self.limits = spec, limits
+    def __init__(self, spec: CompiledSpec, runner: Runner, limits: Limits, view_of: Callable[[object], HostView] = host_view) -> None:
+        """`view_of` looks at one buffer argument, see `check_buffers`."""
+        self.compiled, self.limits, self._view_of = spec, limits, view_of
         self._runner = runner
         self._fast = runner.fast()
         meta = spec.meta
@@ -137,7 +138,7 @@ class Program:
         given = list_of_buffers(self.name, [p.name for p in self._buffers], buffers)
         values = check_values(self.name, self._scalars, vals)
         dims = self.launch_dims(values, *sizes)
-        views = check_buffers(self.name, self._needs(values), given)
+        views = check_buffers(self.name, self._needs(values), given, self._view_of)
         if not dims.empty:
             self._runner.run(views, values, dims)
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint  # 15 ms, and needed for plug-ins alone
 
 GROUP = "svod.devices"
-BUILT_IN: Mapping[str, str] = {"CPU": "svod.device.cpu:PROBE", "INTERP": "svod.device.interp:PROBE", "NULL": "svod.device.null:PROBE"}
+BUILT_IN: Mapping[str, str] = {"CPU": "svod.device.cpu:PROBE", "CC": "svod.device.cc:PROBE", "INTERP": "svod.device.interp:PROBE",
+                                "NULL": "svod.device.null:PROBE", "OPENCL": "svod.device.opencl:PROBE"}
 """svod's own devices: name -> where the probe is. Loaded when they are asked for."""
 PLANNED: Mapping[str, str] = {
-    "CC": "C through the system's compiler", "OPENCL": "OpenCL C through pyopencl", "WEBGPU": "WGSL through wgpu",
-    "CUDA": "CUDA C through NVRTC and the driver", "METAL": "rendered source", "HIP": "rendered source",
+    "WEBGPU": "WGSL through wgpu", "CUDA": "CUDA C through NVRTC and the driver", "METAL": "rendered source", "HIP": "rendered source",
 }
 """Devices that svod is to have, and what they will use. A plug-in may have one of these names meanwhile."""
 USABLE_NOW = "use CPU, or INTERP to check every access"

@@ -107,12 +107,14 @@ def test_a_line_says_what_a_device_is() -> None:
 
 
 def test_svods_own_devices_come_first_and_in_order() -> None:
-    assert [base_key(i.name) for i in Registry().list_devices()][:3] == list(BUILT_IN) == ["CPU", "INTERP", "NULL"]
+    assert [base_key(i.name) for i in Registry().list_devices()][:4] == list(BUILT_IN)[:4] == ["CPU", "CC", "INTERP", "NULL"]
 
 
 def test_svods_own_devices_open() -> None:
     registry = Registry()
-    assert all(registry.open_device(name) is registry.open_device(f"{name.lower()}:0") for name in BUILT_IN)
+    there = [i.name for i in registry.list_devices() if i.available and i.name in BUILT_IN]
+    assert {"CPU", "INTERP", "NULL"} <= set(there)
+    assert all(registry.open_device(name) is registry.open_device(f"{name.lower()}:0") for name in there)
     assert registry.open_device("NULL:x86-64-v3") is not registry.open_device("NULL")
 
 
@@ -126,7 +128,7 @@ def test_only_null_takes_an_argument(name: str) -> None:
 def test_an_unknown_device(name: str, near: str) -> None:
     with pytest.raises(DeviceUnavailable, match=f"there is no device called {base_key(name)}") as caught:
         Registry().open_device(name)
-    assert caught.value.hint.startswith(f"{near}known: CPU, INTERP, NULL")
+    assert caught.value.hint.startswith(f"{near}known: CPU, CC, INTERP, NULL")
 
 
 @pytest.mark.parametrize("name", PLANNED)
@@ -178,8 +180,9 @@ def test_a_plug_in_of_another_distribution_in_a_fresh_process(tmp_path: Path) ->
     assert [line for line in said["lines"] if base_key(line[0]) not in {*BUILT_IN, *PLANNED}] == [
         ["BROKEN", False, "RuntimeError: driver 5 is too old", "", {}],
         ["TOY", True, "", "", {"memory": "4 KiB"}], ["TOY:1", False, "unplugged", "plug it in", {}]]
-    assert all(line[1] for line in said["lines"] if line[0] in BUILT_IN)
-    assert (said["heavy"], said["loaded before"], said["opened by listing"]) == ([], False, [])
+    assert all(line[1] for line in said["lines"] if line[0] in ("CPU", "INTERP", "NULL"))
+    assert set(said["heavy"]) <= {"pyopencl"}  # there is no other way to ask for the platforms of OpenCL
+    assert (said["loaded before"], said["opened by listing"]) == (False, [])
     assert (said["same"], said["other"], said["device"]) == (True, False, "Device")
     assert said["opened"] == [[0, ""], [1, ""], [0, "fast"]]
     assert said["made from"] == [[1, ""], [0, "fast"]]

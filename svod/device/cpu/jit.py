@@ -168,7 +168,7 @@ def compile_ir(text: str, *, level: int = 2, passes: Sequence[str] = SHORT) -> b
     CompileError with LLVM's message and the numbered lines it complains about; ConfigError for an unknown pass or level.
     """
     with _optimized(text, level, passes) as (module, machine):
-        return _seal(machine.emit_object(module))
+        return seal(machine.emit_object(module))
 
 
 def assembly(text: str, *, level: int = 2, passes: Sequence[str] = SHORT, cpu: str = "") -> str:
@@ -178,7 +178,7 @@ def assembly(text: str, *, level: int = 2, passes: Sequence[str] = SHORT, cpu: s
 
 
 def load_object(obj: bytes, symbols: Sequence[str]) -> LoadedObject:
-    """Map object bytes from `compile_ir` into memory, ready to run; references are resolved against this process.
+    """Map object bytes from `compile_ir` or `seal` into memory, ready to run; references are resolved against this process.
 
     CompileError if the bytes are damaged, a symbol is not in them, or a reference cannot be resolved.
     """
@@ -261,7 +261,7 @@ def _vector_bits(features: set[str]) -> int:
     return max((bits for feature, bits in widths.items() if feature in features), default=128)
 
 
-def _seal(image: bytes) -> bytes:
+def seal(image: bytes) -> bytes:
     """Object bytes with magic and digest behind them: linkers ignore what follows an object."""
     return image + _MAGIC + blake2b(image, digest_size=_DIGEST).digest()
 
@@ -270,7 +270,7 @@ def _unseal(obj: bytes) -> bytes:
     image, magic, digest = obj[:-len(_MAGIC) - _DIGEST], obj[-len(_MAGIC) - _DIGEST:-_DIGEST], obj[-_DIGEST:]
     if magic != _MAGIC or digest != blake2b(image, digest_size=_DIGEST).digest():
         raise CompileError(f"the object code is damaged ({len(obj)} bytes, seal {'broken' if magic == _MAGIC else 'missing'})",
-                           hint="compile it again; only bytes from compile_ir can be loaded")
+                           hint="compile it again; only bytes from compile_ir or seal can be loaded")
     return image
 
 

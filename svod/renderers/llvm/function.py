@@ -12,6 +12,7 @@ from svod.ir.args import AtomicKind
 from svod.ir.bounds import interval
 from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
 from svod.ir.uop import UOp
+from svod.renderers.accesses import is_lane_mask, root, step, whole_registers
 from svod.renderers.llvm.elementwise import LANE_CALLS, spelled
 from svod.renderers.llvm.messages import assert_, print_
 from svod.renderers.llvm.saturate import saturated
@@ -127,7 +128,7 @@ class Body:
 
     def lane_mask(self, u: UOp) -> str | None:
         """RAMP(b, 1) < BROADCAST(n) on indices: compares lane numbers with the clamped distance, in 32 bits."""
-        if not _is_lane_mask(u):
+        if not is_lane_mask(u):
             return None
         a, b = u.src
         lanes = a.dtype.lanes
@@ -262,15 +263,15 @@ class Body:
 
     def load(self, u: UOp) -> None:
         index = u.src[0]
-        if _root(index) in self.flags:
+        if root(index) in self.flags:
             self.names[u] = self.let(f"load {value_type(u.dtype)}, ptr {self.name(index.src[0])}")
             return
         i, gate = index.src[1], index.src[2] if len(index.src) == 3 else None
         alt = self.stored(u.src[1]) if gate is not None else ""
         if i.dtype.lanes == 1:
             raw = self.scalar_load(index, gate, alt)
-        elif (step := _step(i)) in (1, -1) and not (gate is not None and step == -1):
-            raw = self.contiguous_load(u, gate, alt, step)
+        elif (stride := step(i)) in (1, -1) and not (gate is not None and stride == -1):
+            raw = self.contiguous_load(u, gate, alt, stride)
         else:
             raw = self.gather(u, gate, alt)
         self.names[u] = self.loaded(u, raw)
@@ -307,13 +308,13 @@ class Body:
         self.label(f"{label}.end")
         return self.let(f"phi {t} [ {raw}, %{label} ], [ {alt}, %{before} ]")
 
-    def contiguous_load(self, u: UOp, gate: UOp | None, alt: str, step: int) -> str:
+    def contiguous_load(self, u: UOp, gate: UOp | None, alt: str, stride: int) -> str:
         t, size, n = memory_type(u.dtype), u.dtype.scalar.itemsize, u.dtype.lanes
         address = self.address(u.src[0])
         if gate is not None:
             args = [("ptr", address), (f"<{n} x i1>", self.name(gate)), (t, alt)]
             return self.let(self.masked(f"llvm.masked.load.{mangled(_stored(u.dtype))}.p0", t, args, size, 0))
-        if step == 1:
+        if stride == 1:
             return self.let(f"load {t}, ptr {address}, align {size}")
         low = self.let(f"getelementptr inbounds {_element(u.src[0])}, ptr {address}, i64 {1 - n}", "p")
         return self.reverse(t, n, self.let(f"load {t}, ptr {low}, align {size}"))
@@ -342,7 +343,7 @@ class Body:
 
     def store(self, u: UOp) -> None:
         index, value = u.src
-        if _root(index) in self.flags:
+        if root(index) in self.flags:
             self.do(f"store {self.typed(value)}, ptr {self.name(index.src[0])}")
             return
         i, gate = index.src[1], index.src[2] if len(index.src) == 3 else None
@@ -350,8 +351,8 @@ class Body:
         n = i.dtype.lanes
         if n == 1:
             self.scalar_store(index, gate, f"{t} {v}", size)
-        elif (step := _step(i)) in (1, -1) and not (gate is not None and step == -1):
-            self.contiguous_store(index, gate, (t, v if step == 1 else self.reverse(t, n, v)), step)
+        elif (stride := step(i)) in (1, -1) and not (gate is not None and stride == -1):
+            self.contiguous_store(index, gate, (t, v if stride == 1 else self.reverse(t, n, v)), stride)
         else:
             mask = self.name(gate) if gate is not None else "splat (i1 true)"
             args = [(t, v), (f"<{n} x ptr>", self.addresses(index)), (f"<{n} x i1>", mask)]
@@ -369,14 +370,14 @@ class Body:
         self.do(f"br label %{label}.end")
         self.label(f"{label}.end")
 
-    def contiguous_store(self, index: UOp, gate: UOp | None, value: tuple[str, str], step: int) -> None:
+    def contiguous_store(self, index: UOp, gate: UOp | None, value: tuple[str, str], stride: int) -> None:
         base = index.dtype.base if isinstance(index.dtype, PtrDType) else index.dtype
         n, address = index.src[1].dtype.lanes, self.address(index)
         if gate is not None:
             args = [value, ("ptr", address), (f"<{n} x i1>", self.name(gate))]
             self.do(self.masked(f"llvm.masked.store.{mangled(_stored(base.vec(n)))}.p0", "void", args, base.itemsize, 1))
             return
-        if step == -1:
+        if stride == -1:
             address = self.let(f"getelementptr inbounds {_element(index)}, ptr {address}, i64 {1 - n}", "p")
         self.do(f"store {value[0]} {value[1]}, ptr {address}, align {base.itemsize}")
 
@@ -407,41 +408,16 @@ class Body:
         self.names[u] = found if t == bits else self.let(f"bitcast {bits} {found} to {t}")
 
 
-def _root(index: UOp) -> UOp:
-    """The memory that an INDEX points into."""
-    u = index.src[0]
-    while u.op is Op.AFTER:
-        u = u.src[0]
-    return u
-
-
 def _flags(instructions: list[UOp]) -> set[UOp]:
     """REG memories of bools that are always read and written whole: they can be held as bits, in mask registers."""
-    found: dict[UOp, bool] = {}
-    for u in instructions:
-        if u.op not in (Op.LOAD, Op.STORE, Op.ATOMIC):
-            continue
-        m = _root(u.src[0])
-        if m.op is Op.DEFINE_REG and isinstance(m.dtype, PtrDType) and m.dtype.base.is_bool:
-            i = u.src[0].src[1]
-            base = i.src[0] if i.op is Op.RAMP else i
-            whole = (i.op is Op.CONST or _step(i) == 1) and base.op is Op.CONST and base.arg.value == 0 and i.dtype.lanes == m.arg.size
-            found[m] = found.get(m, True) and whole and len(u.src[0].src) == 2
-    return {m for m, whole in found.items() if whole}
-
-
-def _is_lane_mask(u: UOp) -> bool:
-    if u.op is not Op.CMPLT:
-        return False
-    a, b = u.src
-    return a.op is Op.RAMP and b.op is Op.BROADCAST and a.dtype.scalar is dtypes.index and interval(a.src[1]) == (1, 1)
+    return {m for m in whole_registers(instructions) if isinstance(m.dtype, PtrDType) and m.dtype.base.is_bool}
 
 
 def _operands(u: UOp) -> tuple[UOp, ...]:
     """The operands whose own value is used: not the ramps that only address, nor the sides of a lane mask."""
-    if u.op is Op.INDEX and _step(u.src[1]) in ((1, -1) if len(u.src) == 2 else (1,)):
+    if u.op is Op.INDEX and step(u.src[1]) in ((1, -1) if len(u.src) == 2 else (1,)):
         return (u.src[0], *u.src[2:])
-    return () if _is_lane_mask(u) else u.src
+    return () if is_lane_mask(u) else u.src
 
 
 def _element(index: UOp) -> str:
@@ -450,11 +426,6 @@ def _element(index: UOp) -> str:
 
 def _stored(dtype: DType) -> DType:
     return dtypes.u8.vec(dtype.lanes) if dtype.is_bool else dtype
-
-
-def _step(i: UOp) -> int | None:
-    """The constant stride of a RAMP, or None for any other vector."""
-    return int(i.src[1].arg.value) if i.op is Op.RAMP and i.src[1].op is Op.CONST else None
 
 
 def constant_vector(u: UOp) -> str | None:

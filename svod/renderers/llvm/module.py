@@ -1,6 +1,6 @@
 """A LINEAR program as one LLVM module: a function for each phase, and `entry`, which the CPU runtime calls.
 
-Owns: the CPU kernel ABI (see docs/cpu-abi.md), memory layout of scratch, function attributes. Must not know llvmlite.
+Owns: the CPU kernel ABI (see docs/cpu-abi.md), function attributes. Must not know llvmlite.
 Invariant: the module exports `entry` (and `reach`, and `failed` where it has an ASSERT) and nothing else; its text depends only on the
 arguments.
 """
@@ -9,31 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svod.dtype import PtrDType
-from svod.errors import UnsupportedError
-from svod.ir.args import BarrierScope
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
+from svod.renderers.cpu_abi import Rendered, describe, layout, phases
 from svod.renderers.llvm.function import Body
 from svod.renderers.llvm.messages import record, record_words
 from svod.renderers.llvm.reach import Reach, render_reach
 from svod.renderers.llvm.types import value_type
 from svod.target.abi import CORE_ID, Metadata, Param
-
-ALIGN = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """Module text and what the runtime must provide: phases to run, bytes of scratch for the launch and for each core.
-
-    `record_words`: i64s of the record `failed`, which the runtime looks at after a launch."""
-
-    text: str
-    phases: int
-    shared_bytes: int
-    private_bytes: int
-    record_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +37,23 @@ def render_module(
 
     `apart`: written buffers do not overlap others, but for those the kernel was proved to allow.
     UnsupportedError for ops without a form."""
-    phases = _phases(linear)
-    shared, shared_bytes = _layout(linear, Op.DEFINE_SCRATCH)
-    private, private_bytes = _layout(linear, Op.DEFINE_LOCAL)
+    bodies = phases(linear)
+    shared, shared_bytes = layout(linear, Op.DEFINE_SCRATCH)
+    private, private_bytes = layout(linear, Op.DEFINE_LOCAL)
     declarations: set[str] = set()
     frame = _Frame(linear, meta, apart, shared, private)
-    functions = [_function(f"{name}.{i}", p, frame, declarations) for i, p in enumerate(phases)]
+    functions = [_function(f"{name}.{i}", p, frame, declarations) for i, p in enumerate(bodies)]
     parts = [
-        f"; kernel {name}: {', '.join(_describe(p) for p in meta.params) or 'no arguments'}; {len(phases)} phase(s)",
+        f"; kernel {name}: {', '.join(describe(p) for p in meta.params) or 'no arguments'}; {len(bodies)} phase(s)",
         *functions,
-        _entry(name, len(phases), meta),
+        _entry(name, len(bodies), meta),
     ]
     if reach is not None:
         parts.append(render_reach(reach, meta, declarations))
     if words := record_words(linear):
         parts.append(record(words))
     parts += [*sorted(declarations), _attributes(vector_bits)]
-    return Rendered("\n".join(parts) + "\n", len(phases), shared_bytes, private_bytes, words)
-
-
-def _describe(p: Param) -> str:
-    if not p.is_buffer:
-        return f"{p.dtype} {p.name} in [{p.min}, {p.max}]"
-    return f"{p.dtype}* {p.name} ({'in/out' if p.reads and p.writes else 'out' if p.writes else 'in'})"
-
-
-def _phases(linear: UOp) -> list[list[UOp]]:
-    out: list[list[UOp]] = [[]]
-    for u in linear.src:
-        if u.op is Op.BARRIER:
-            if u.arg is not BarrierScope.GRID:
-                raise UnsupportedError("a group barrier has no form in loop kernels", hint="it belongs to the kernel language")
-            out.append([])
-        else:
-            out[-1].append(u)
-    return out
-
-
-def _layout(linear: UOp, op: Op) -> tuple[dict[UOp, int], int]:
-    """Byte offsets of the memories of one kind, each aligned, and the total."""
-    at, offsets = 0, {}
-    for u in linear.find(op):
-        offsets[u] = at
-        size = u.dtype.base.itemsize * u.arg.size if isinstance(u.dtype, PtrDType) else 0
-        at += (size + ALIGN - 1) // ALIGN * ALIGN
-    return offsets, at
+    return Rendered("\n".join(parts) + "\n", len(bodies), shared_bytes, private_bytes, words)
 
 
 def _llvm_name(prefix: str, p: Param) -> str:

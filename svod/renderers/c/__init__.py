@@ -1,0 +1,1 @@
+"""Readable C and what descends from it: one renderer, a table for each dialect."""

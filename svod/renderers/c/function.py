@@ -1,0 +1,281 @@
+"""One phase of a LINEAR program as a C function body.
+
+Owns: statements, blocks, which values have names. Must not know the module around it, nor how accesses are spelled (memory.py).
+Invariant: the text is valid for any LINEAR program whose ops the dialect has; a value is computed where its instruction stands, or later
+in the same block with nothing written in between that it reads.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from svod.dtype import DType, PtrDType, dtypes
+from svod.errors import UnsupportedError
+from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
+from svod.ir.uop import UOp
+from svod.renderers.accesses import is_lane_mask, plain, whole_registers
+from svod.renderers.c.dialect import Prelude, held, mask_of
+from svod.renderers.c.elementwise import as_mask, spelled
+from svod.renderers.c.expr import ATOM, CHOICE, PLUS, UNARY, Expr, Names
+from svod.renderers.c.literals import literal
+from svod.renderers.c.uses import constant_vector, uses_of
+
+STACK_BYTES = 64 << 10
+"""REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""
+LONGEST = 90
+"""Characters of an expression that is still nested into another one."""
+FLAGS = 8
+"""Bits of the lanes of a vector of bools that is kept in a variable."""
+Handler = Callable[["Body", UOp], None]
+
+
+class Body:
+    """Writes statements. `leaf` gives the names of parameters, variables and memories; `names` those that are taken."""
+
+    def __init__(self, leaf: dict[UOp, str], prelude: Prelude, instructions: list[UOp], names: Names) -> None:
+        self.leaf, self.prelude, self.names = leaf, prelude, names
+        self.whole = whole_registers(instructions)
+        self.uses = uses_of(instructions, self.whole)
+        self.lines: list[str] = []
+        self.top: list[str] = []
+        self.depth = 1
+        self.values: dict[UOp, Expr] = {}
+        self.pending: dict[UOp, Expr] = {}
+        self.blocks: list[str] = []
+        self.left: set[str] = set()
+
+    # ---- writing ----------------------------------------------------------------------------------------------
+    def do(self, text: str) -> None:
+        """One line."""
+        self.lines.append("  " * self.depth + text)
+
+    def open(self, text: str) -> None:
+        """A line that opens a block; values that wait are computed before it."""
+        self.settle()
+        self.do(f"{text} {{")
+        self.depth += 1
+
+    def close(self) -> None:
+        """The end of the block opened last."""
+        self.settle()
+        self.depth -= 1
+        self.do("}")
+
+    def settle(self, written: str = "") -> None:
+        """Computes the values that wait to be nested: those that read `written`, or all."""
+        for u, e in list(self.pending.items()):
+            if u in self.pending and (not written or written in e.reads):
+                del self.pending[u]
+                self.named(u, e)
+
+    def define(self, u: UOp, e: Expr, *, name: str = "v", at_once: bool = False) -> None:
+        """The value of an instruction: kept to be nested into its use, or computed here."""
+        if u in self.uses.once and not at_once and len(e.text) <= LONGEST:
+            self.pending[u] = e
+        elif u not in self.uses.used and not at_once:
+            return
+        else:
+            self.named(u, e, name)
+
+    def named(self, u: UOp, e: Expr, name: str = "v") -> None:
+        """Computes a value into a variable."""
+        if u in self.uses.outside:
+            self.settle()
+            if u not in self.values:
+                mask = e.mask and FLAGS
+                self.values[u] = Expr(self.names.new(name, numbered=True), mask=mask)
+                self.top.append(f"{self.type(u.dtype, mask)} {self.values[u].text};")
+            e = as_mask(e, FLAGS, u.dtype.lanes, self.prelude) if e.mask else e
+            self.do(f"{self.values[u].text} = {e.text};")
+            return
+        if u not in self.uses.used:
+            self.do(f"{e.text};")
+            return
+        fresh = self.names.new(name, numbered=True)
+        self.do(f"{self.type(u.dtype, e.mask)} {fresh} = {e.text};")
+        self.values[u] = Expr(fresh, mask=e.mask)
+
+    def type(self, dtype: DType, mask: int = 0) -> str:
+        """The type of a variable; of one of truth values if `mask` says how wide its lanes are."""
+        return self.prelude.type(mask_of(mask, dtype.lanes) if mask else dtype)
+
+    # ---- operands ---------------------------------------------------------------------------------------------
+    def value(self, u: UOp) -> Expr:
+        """The expression of an operand."""
+        u = plain(u)
+        if (waiting := self.pending.pop(u, None)) is not None:
+            return waiting
+        if (hit := self.values.get(u)) is not None:
+            return hit
+        if u.op is Op.CONST:
+            text = literal(u.arg.value, u.dtype, self.prelude.dialect)
+            return Expr(text, UNARY if text.startswith("-") else ATOM)
+        if constant_vector(u):
+            return self.constant(u)
+        if (leaf := self.leaf.get(u)) is not None:
+            return Expr(leaf)
+        if u.op is Op.DEFINE_REG:
+            return Expr(self.register(u))
+        raise UnsupportedError(f"{u.op.name} is used before it is computed", at=repr(u), hint="the linear program is out of order")
+
+    def constant(self, u: UOp) -> Expr:
+        """A vector of constants."""
+        if u.dtype.is_bool:
+            zero = f"({self.type(u.dtype, FLAGS)}){{0}}"
+            return Expr(f"~{zero}" if u.src[0].arg.value else zero, UNARY, mask=FLAGS)
+        t, one = self.type(u.dtype), literal(u.src[0].arg.value, u.src[0].dtype, self.prelude.dialect)
+        if u.op is Op.RAMP:
+            b, s = (x.arg.value for x in u.src)
+            return Expr(f"({t}){{{', '.join(str(b + s * k) for k in range(u.dtype.lanes))}}}")
+        if one in ("0", "0.0", "0.0f", "0x0", "0u", "0LL", "0ULL"):
+            return Expr(f"({t}){{0}}", UNARY)
+        return Expr(f"{self.prelude.need('splat', self.shape(u.dtype))}({one})")
+
+    def shape(self, dtype: DType) -> DType:
+        """The vector type that values of `dtype` have, with the lanes that they have."""
+        return held(dtype).scalar.vec(dtype.lanes)
+
+    def register(self, u: UOp) -> str:
+        """The variable of a DEFINE_REG, declared once, at the top."""
+        base = u.dtype.base if isinstance(u.dtype, PtrDType) else u.dtype
+        if base.itemsize * u.arg.size > STACK_BYTES:
+            raise UnsupportedError(f"{u.arg.size} x {base} of local memory do not fit a stack ({STACK_BYTES} B are given)", at=u.arg.name,
+                                   hint="make the local array smaller, or keep it in an array that is shared or passed in", about=u)
+        name = self.leaf[u] = self.names.new(u.arg.name or "acc", numbered=not u.arg.name)
+        if u in self.whole:
+            self.top.append(f"{self.type(base.vec(u.arg.size), FLAGS if base.is_bool and u.arg.size > 1 else 0)} {name};")
+        else:
+            self.top.append(f"{self.type(base)} {name}[{u.arg.size}] __attribute__((aligned(64)));")
+        return name
+
+    # ---- instructions -----------------------------------------------------------------------------------------
+    def run(self, u: UOp) -> None:
+        """Writes instruction `u`."""
+        if u.op in MEMORIES or u.op in (Op.CONST, Op.DEFINE_VAR, Op.INDEX, Op.GROUP):
+            return
+        if u.op in PURE and (u not in self.uses.used or constant_vector(u)):
+            return
+        if u.op in ELEMENTWISE:
+            self.elementwise(u)
+        elif (handler := HANDLERS.get(u.op)) is not None:
+            handler(self, u)
+        else:
+            raise UnsupportedError(f"{u.op.name} has no form in {self.prelude.dialect.name}", at=repr(u))
+
+    def elementwise(self, u: UOp) -> None:
+        if is_lane_mask(u):
+            a, b = (self.value(s.src[0]) for s in u.src)
+            name = self.prelude.need("below", dtypes.i32.vec(u.dtype.lanes))
+            self.define(u, Expr(f"{name}({b.at(PLUS)} - {a.at(PLUS + 1)})", ATOM, a.reads | b.reads, 32))
+        else:
+            self.define(u, spelled(u, [self.value(s) for s in u.src], self.prelude))
+
+    def broadcast(self, u: UOp) -> None:
+        x = self.value(u.src[0])
+        if u.dtype.is_bool:
+            flags = mask_of(FLAGS, u.dtype.lanes).scalar.vec(u.dtype.lanes)
+            self.define(u, Expr(f"{self.prelude.need('splat', flags)}({_flag(x)})", ATOM, x.reads, FLAGS))
+            return
+        self.define(u, Expr(f"{self.prelude.need('splat', self.shape(u.dtype))}({x.text})", ATOM, x.reads))
+
+    def ramp(self, u: UOp) -> None:
+        base, stride = (self.value(s) for s in u.src)
+        name, t = self.prelude.need("splat", self.shape(u.dtype)), self.type(u.dtype)
+        iota = f"({t}){{{', '.join(map(str, range(u.dtype.lanes)))}}}"
+        steps = iota if u.src[1].op is Op.CONST and u.src[1].arg.value == 1 else f"{name}({stride.text}) * {iota}"
+        self.define(u, Expr(f"{name}({base.text}) + {steps}", PLUS, base.reads | stride.reads))
+
+    def stack(self, u: UOp) -> None:
+        given = [self.value(s) for s in u.src]
+        mask = FLAGS if u.dtype.is_bool else 0
+        parts = ", ".join(_flag(x) if mask else x.at(CHOICE) for x in given)
+        self.define(u, Expr(f"({self.type(u.dtype, mask)}){{{parts}}}", ATOM, frozenset[str]().union(*(x.reads for x in given)), mask))
+
+    def extract(self, u: UOp) -> None:
+        x = self.value(u.src[0])
+        text = f"{x.at(ATOM)}[{u.arg}]"
+        self.define(u, Expr(f"({text} != 0)" if x.mask else text, ATOM, x.reads))
+
+    def shuffle(self, u: UOp) -> None:
+        a, b = (self.value(s) for s in u.src)
+        n, there = u.src[0].dtype.lanes, held(u.src[0].dtype).lanes
+        mask = max(a.mask, b.mask)
+        if mask:
+            a, b = (as_mask(x, mask, n, self.prelude) for x in (a, b))
+        picks = [k if k < n else k - n + there for k in u.arg.lanes]
+        picks += [-1] * (held(u.dtype).lanes - len(picks))
+        self.type(u.dtype, mask)
+        text = f"__builtin_shufflevector({a.text}, {b.text}, {', '.join(map(str, picks))})"
+        self.define(u, Expr(text, ATOM, a.reads | b.reads, mask))
+
+    def lanes(self, u: UOp) -> None:
+        x, op, n = self.value(u.src[0]), u.arg, u.src[0].dtype.lanes
+        if not x.mask:
+            name = self.prelude.need(f"lanes_{op.name}", self.shape(u.src[0].dtype))
+            self.define(u, Expr(f"{name}({x.text})", ATOM, x.reads))
+            return
+        op = {Op.MAX: Op.OR, Op.MIN: Op.AND, Op.ADD: Op.OR, Op.MUL: Op.AND}.get(op, op)
+        name = self.prelude.need(f"lanes_{op.name}", mask_of(x.mask, n).scalar.vec(n))
+        self.define(u, Expr(f"({name}({x.text}) != 0)", ATOM, x.reads))
+
+    # ---- control ----------------------------------------------------------------------------------------------
+    def range(self, u: UOp) -> None:
+        start, stop = (Expr(str(s.arg.value)) if s.op is Op.CONST else self.value(s) for s in u.src)
+        self.settle()
+        if not (stop.text.isidentifier() or stop.text.isdecimal()) or plain(u.src[1]) in self.uses.outside:
+            name = self.names.new("stop", numbered=True)
+            self.do(f"{self.type(dtypes.index)} {name} = {stop.text};")
+            stop = Expr(name)
+        i = self.names.new("i" + "_".join(map(str, u.arg.path)).replace("-", "m"))
+        self.values[u] = Expr(i)
+        self.open(f"for ({self.type(dtypes.index)} {i} = {start.text}; {i} < {stop.text}; ++{i})")
+        self.blocks.append("")
+
+    def if_(self, u: UOp) -> None:
+        condition = self.value(u.src[0])
+        self.open(f"if ({condition.text})")
+        self.blocks.append("if")
+
+    def loop(self, u: UOp) -> None:
+        self.open("for (;;)")
+        self.blocks.append(self.names.new("done", numbered=True))
+
+    def end(self, u: UOp) -> None:
+        self.close()
+        if (block := self.blocks.pop()) in self.left:
+            self.do(f"{block}:;")
+
+    def break_(self, u: UOp) -> None:
+        """Leaves the innermost LOOP, by its label where a RANGE lies in between."""
+        condition = self.value(u.src[0])
+        self.settle()
+        inside = [b for b in self.blocks if b != "if"]
+        if inside[-1]:
+            self.do(f"if ({condition.text}) break;")
+            return
+        self.left.add(next(b for b in reversed(inside) if b))
+        self.do(f"if ({condition.text}) goto {next(b for b in reversed(inside) if b)};")
+
+    def special(self, u: UOp) -> None:
+        if (form := self.prelude.dialect.ids.get(u.arg.kind)) is None:
+            raise UnsupportedError(f"{self.prelude.dialect.name} has no ids of work items", at=repr(u))
+        self.define(u, Expr(f"({self.type(dtypes.index)}){form.format(axis=u.arg.axis)}", UNARY))
+
+    def barrier(self, u: UOp) -> None:
+        if not self.prelude.dialect.barrier:
+            raise UnsupportedError("a group barrier has no form in loop kernels", hint="it belongs to the kernel language")
+        self.settle()
+        self.do(self.prelude.dialect.barrier)
+
+
+def _flag(x: Expr) -> str:
+    """A bool as a lane of truth values."""
+    return f"-({x.text})"
+
+
+PURE = ELEMENTWISE | {Op.BROADCAST, Op.RAMP, Op.STACK, Op.EXTRACT, Op.SHUFFLE, Op.LANES, Op.SPECIAL}
+HANDLERS: dict[Op, Handler] = {
+    Op.BROADCAST: Body.broadcast, Op.RAMP: Body.ramp, Op.STACK: Body.stack, Op.EXTRACT: Body.extract, Op.SHUFFLE: Body.shuffle,
+    Op.LANES: Body.lanes, Op.RANGE: Body.range, Op.END: Body.end, Op.LOOP: Body.loop, Op.ENDLOOP: Body.end, Op.BREAK: Body.break_,
+    Op.IF: Body.if_, Op.ENDIF: Body.end, Op.SPECIAL: Body.special, Op.BARRIER: Body.barrier,
+}
+"""What writes an instruction; memory.py and messages.py write theirs."""

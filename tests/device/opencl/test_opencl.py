@@ -1,0 +1,255 @@
+"""The OPENCL device: kernels of all kinds agree with the interpreter, buffers are its own, what is wrong is said in the user's terms."""
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import svod
+from svod import UOp
+from svod.device.opencl.probe import PROBE
+from svod.device.specs import CompiledSpec
+from svod.dtype import AddrSpace, dtypes
+from svod.errors import ArgumentError, CompileError, DeviceUnavailable, LaunchError, OutOfMemory, UnsupportedError
+from svod.ir.args import AtomicKind
+from svod.ir.ops import Op
+from svod.ir.threads import grid_variable
+from svod.testing.conformance import check_entry, table
+from svod.testing.kernels import CASES, axes, p
+from svod.testing.random_threads import random_thread_case
+from svod.testing.threads import Threads
+
+OPENCL = pytest.mark.devices("OPENCL")
+GRID = [grid_variable(k).arg.name for k in range(3)]
+
+
+def launch(device: svod.Device, kernel: UOp, buffers: list[Any], groups: int, **values: Any) -> None:
+    """Runs a thread kernel on groups along x."""
+    device.compile(kernel).execute(buffers, {**dict(zip(GRID, (groups, 1, 1), strict=True)), **values})
+
+
+def added() -> UOp:
+    """out[i] = a[i] + 1 for i below n."""
+    (i,) = axes(UOp.variable("n", 0, 1 << 30))
+    return UOp.sink(p(0, "out")[i].store(p(1, "a")[i].load() + 1.0), name="added")
+
+
+# --- kernels -------------------------------------------------------------------------------------------------------------------------
+
+@OPENCL
+@pytest.mark.parametrize("n", [0, 1, 127, 128, 129, 1000])
+def test_a_loop_kernel_is_a_grid_of_full_groups(device: svod.Device, n: int) -> None:
+    program = device.compile(added())
+    a, out = np.arange(1000, dtype=np.float32), np.zeros(1000, np.float32)
+    assert program.launch_dims([n]).global_size == (-(-n // 128), 1, 1)
+    assert program.launch_dims([n]).local_size == (128, 1, 1)
+    program.execute([out, a], [n])
+    np.testing.assert_array_equal(out, np.where(np.arange(1000) < n, a + 1, 0))
+
+
+@OPENCL
+@pytest.mark.parametrize("name", CASES)
+def test_loop_kernels(device: svod.Device, name: str) -> None:
+    case = CASES[name]()
+    buffers = case.fresh()
+    device.compile(case.ast).execute(buffers, case.vals)
+    case.check(buffers)
+
+
+@OPENCL
+@pytest.mark.parametrize("first", range(0, 40, 20))
+def test_random_thread_kernels(device: svod.Device, first: int) -> None:
+    for seed in range(first, first + 20):
+        case = random_thread_case(seed)
+        wanted, got = ([b.copy() for b in case.buffers] for _ in range(2))
+        device.compile(case.threads).execute(got, case.values)
+        svod.Device("INTERP").compile(case.threads).execute(wanted, case.values)
+        for a, b in zip(wanted, got, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=f"seed {seed}")
+
+
+@OPENCL
+@pytest.mark.parametrize("entry", table()[::67], ids=str)
+def test_elementwise_ops_at_their_edges(device: svod.Device, entry: Any) -> None:
+    assert check_entry(device, entry) is None
+
+
+def summed(block: int) -> UOp:
+    """Sums of groups through shared memory, halving the work items that add; those behind the end have returned."""
+    k = Threads("summed", (block, 1, 1))
+    data, out = UOp.param(0, dtypes.f32, name="data"), UOp.param(1, dtypes.f32, name="out")
+    tile = k.memory(dtypes.f32, block, AddrSpace.LOCAL, "tile")
+    k.store(tile, k.thread(), k.load(data, k.item()))
+    k.barrier()
+    half = block // 2
+    while half:
+        with k.if_(k.thread() < half):
+            k.store(tile, k.thread(), k.load(tile, k.thread()) + k.load(tile, k.thread() + half))
+        k.barrier()
+        half //= 2
+    with k.if_(k.thread().eq(0)):
+        k.store(out, k.block(), k.load(tile, 0))
+    return k.kernel()
+
+
+@OPENCL
+def test_a_reduction_through_shared_memory(device: svod.Device) -> None:
+    data, out = np.arange(1024, dtype=np.float32), np.zeros(8, np.float32)
+    launch(device, summed(128), [data, out], 8)
+    np.testing.assert_array_equal(out, data.reshape(8, 128).sum(1))
+
+
+@OPENCL
+@pytest.mark.parametrize("dtype", [dtypes.i32, dtypes.u64, dtypes.f32, dtypes.f64], ids=str)
+@pytest.mark.parametrize("kind", [AtomicKind.ADD, AtomicKind.MIN, AtomicKind.MAX, AtomicKind.EXCHANGE])
+def test_atomics_on_global_and_shared_memory(device: svod.Device, dtype: svod.DType, kind: AtomicKind) -> None:
+    k = Threads("counted", (64, 1, 1))
+    out = UOp.param(0, dtype, name="out")
+    tile = k.memory(dtype, 1, AddrSpace.LOCAL, "tile")
+    with k.if_(k.thread().eq(0)):
+        k.store(tile, 0, UOp.const(5, dtype))
+    k.barrier()
+    value = UOp.const(3, dtype) if kind is AtomicKind.EXCHANGE else k.thread().cast(dtype)
+    k.atomic(kind, tile, 0, value)
+    k.barrier()
+    with k.if_(k.thread().eq(0)):
+        k.atomic(kind, out, 0, k.load(tile, 0))
+    wanted, got = (np.full(1, 7, svod.dtype.numpy_dtype(dtype)) for _ in range(2))
+    launch(device, k.kernel(), [got], 1)
+    launch(svod.Device("INTERP"), k.kernel(), [wanted], 1)
+    np.testing.assert_array_equal(got, wanted)
+
+
+@OPENCL
+def test_a_work_item_that_has_returned_meets_the_others_at_barriers(device: svod.Device) -> None:
+    k = Threads("early", (32, 1, 1))
+    out = UOp.param(0, dtypes.i32, name="out")
+    tile = k.memory(dtypes.i32, 32, AddrSpace.LOCAL, "tile")
+    with k.if_(k.thread() < 5):
+        k.leave(Op.RETURN)
+    with k.for_(0, 3) as i:
+        k.store(tile, k.thread(), (k.thread() + i).cast(dtypes.i32))
+        k.barrier()
+        seen = k.load(tile, 36 - k.thread())
+        k.barrier()
+        k.store(out, k.thread() * 3 + i, seen)
+    wanted, got = (np.full(96, -1, np.int32) for _ in range(2))
+    launch(device, k.kernel(), [got], 1)
+    launch(svod.Device("INTERP"), k.kernel(), [wanted], 1)
+    np.testing.assert_array_equal(got, wanted)
+    assert (got[:15] == -1).all()
+
+
+# --- buffers -------------------------------------------------------------------------------------------------------------------------
+
+@OPENCL
+def test_buffers_of_the_device_and_views_of_them(device: svod.Device) -> None:
+    a = svod.Buffer(device, 1000, dtypes.f32).copyin(np.arange(1000, dtype=np.float32))
+    out = svod.Buffer(device, 1000, dtypes.f32).copyin(np.zeros(1000, np.float32))
+    program = device.compile(added())
+    program.execute([out, a], [1000])
+    np.testing.assert_array_equal(out.numpy(), np.arange(1000) + 1)
+    program.execute([out.view(7, 10), a.view(500, 10)], [10])
+    np.testing.assert_array_equal(out.numpy()[:20], [*range(1, 8), *range(501, 511), 18, 19, 20])
+    np.testing.assert_array_equal(a.to("CPU").numpy(), np.arange(1000))
+    np.testing.assert_array_equal(a.view(3, 4).to(device).numpy(), [3, 4, 5, 6])
+
+
+@OPENCL
+def test_one_array_in_two_places_is_one_array(device: svod.Device) -> None:
+    k = Threads("shifted", (8, 1, 1))
+    a, b = (UOp.param(i, dtypes.i32, name=n) for i, n in enumerate(("a", "b")))
+    k.store(a, k.thread(), k.load(b, k.thread()) * 2)
+    x = np.arange(8, dtype=np.int32)
+    launch(device, k.kernel(), [x, x], 1)
+    np.testing.assert_array_equal(x, np.arange(8) * 2)
+
+
+@OPENCL
+def test_scalars_of_every_kind(device: svod.Device) -> None:
+    kinds = {dtypes.f16: 1.5, dtypes.bf16: -2.5, dtypes.f32: 0.1, dtypes.f64: 0.1, dtypes.bool: True, dtypes.i8: -7, dtypes.u64: 1 << 40}
+    for dtype, value in kinds.items():
+        v = UOp.scalar("v", dtype)
+        kernel = UOp.sink(p(0, "out", dtype)[0].store(v), name="scalar")
+        out, want = (np.zeros(1, svod.dtype.numpy_dtype(dtype)) for _ in range(2))
+        device.compile(kernel).execute([out], [value])
+        svod.Device("INTERP").compile(kernel).execute([want], [value])
+        np.testing.assert_array_equal(out.view(np.uint8), want.view(np.uint8))
+
+
+@OPENCL
+def test_a_buffer_too_large(device: svod.Device) -> None:
+    with pytest.raises(OutOfMemory, match="no memory for"):
+        device.allocator.alloc(1 << 46)
+
+
+# --- bad inputs ----------------------------------------------------------------------------------------------------------------------
+
+@OPENCL
+def test_checks_come_before_the_launch(device: svod.Device) -> None:
+    program = device.compile(added())
+    a, out = np.zeros(10, np.float32), np.zeros(10, np.float32)
+    with pytest.raises(ArgumentError, match="needs at least 11 elements"):
+        program.execute([out, a], [11])
+    with pytest.raises(ArgumentError, match="needs f32, got ndarray of 10 x f64"):
+        program.execute([out.astype(np.float64), a], [1])
+    with pytest.raises(LaunchError, match=r"compiled for groups of \(128, 1, 1\)"):
+        program.execute([out, a], [10], local_size=(64, 1, 1))
+    with pytest.raises(LaunchError, match="the device allows"):
+        program.execute([out, a], [10], local_size=(1 << 20, 1, 1))
+
+
+@OPENCL
+def test_too_much_shared_memory(device: svod.Device) -> None:
+    k = Threads("greedy", (8, 1, 1))
+    most = device.target.limits.shared_bytes
+    tile = k.memory(dtypes.u8, most + 1, AddrSpace.LOCAL, "tile")
+    k.store(tile, k.thread(), UOp.const(1, dtypes.u8))
+    with pytest.raises(UnsupportedError, match=f"shares {most + 1} bytes"):
+        device.compile(k.kernel())
+
+
+@OPENCL
+def test_source_that_does_not_build_is_shown_with_its_lines(device: svod.Device) -> None:
+    spec = device.renderer.render(added())
+    source = "__kernel void broken(__global float *out) {\n  out[0] = 1;\n  out[1] = nonesuch;\n}\n"
+    broken = CompiledSpec("broken", source, b"", spec.ast, spec.meta)
+    with pytest.raises(CompileError, match="nonesuch") as e:
+        device.runtime(broken)
+    assert "3>   out[1] = nonesuch;" in e.value.what
+
+
+@OPENCL
+def test_what_opencl_lacks_is_refused_by_name(device: svod.Device) -> None:
+    k = Threads("narrow", (8, 1, 1))
+    k.atomic(AtomicKind.ADD, UOp.param(0, dtypes.u8, name="out"), 0, UOp.const(1, dtypes.u8))
+    with pytest.raises(UnsupportedError, match="ATOMIC add of u8 is not available in OpenCL C"):
+        device.compile(k.kernel())
+
+
+@OPENCL
+def test_a_device_that_is_not_there(device: svod.Device) -> None:
+    with pytest.raises(DeviceUnavailable, match="OPENCL:99 does not exist"):
+        svod.Device("OPENCL:99")
+
+
+def test_without_pyopencl_the_probe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (line,) = PROBE.probe()
+    assert (line.available, line.why) == (False, "pyopencl is not installed")
+    assert "pip install pyopencl" in line.hint
+    monkeypatch.setitem(sys.modules, "pyopencl", None)
+    with pytest.raises(DeviceUnavailable, match="pyopencl cannot be loaded") as e:
+        PROBE.open(0, "")
+    assert "pip install pyopencl" in e.value.hint
+
+
+def test_rendering_needs_no_device() -> None:
+    offline = svod.Device.offline("OPENCL")
+    source = offline.renderer.render(added()).src
+    assert "reqd_work_group_size(128, 1, 1)" in source
+    assert "if (" in source
+    with pytest.raises(DeviceUnavailable, match="no OpenCL architecture"):
+        svod.Device.offline("OPENCL", "gfx1")
