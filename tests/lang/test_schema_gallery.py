@@ -26,7 +26,7 @@ HELD = ("bitonic_sort.exchange", "compaction.flag", "compaction.scatter", "histo
 REASONS = {"several axes": r"Unsupported type annotation: an array of shape \(",
            "shared memory": r"Unsupported expression: a call of sl\.shared$",
            "compile-time values": r"Unsupported type annotation: constexpr", "the grid": r"Unsupported expression: sl\.grid_dim\.x$",
-           "groups": r"Unsupported expression: sl\.block_idx\.x$", "lanes": r"Unsupported expression: a call of sl\.lane_id$"}
+           "groups": r"Unsupported expression: sl\.(block|thread)_idx\.x$", "lanes": r"Unsupported expression: a call of sl\.lane_id$"}
 
 
 @pytest.fixture(autouse=True)
