@@ -19,6 +19,21 @@ def _enabled() -> Iterator[None]:
     gc.enable()
 
 
+def maker() -> tuple[threading.Thread, threading.Event]:
+    """A thread that makes something until the event is set."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def make() -> None:
+        with without_collector():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    assert inside.wait(10)
+    return thread, leave
+
+
 def test_it_is_off_inside_and_on_afterwards() -> None:
     with without_collector():
         assert not gc.isenabled()
@@ -42,16 +57,7 @@ def test_a_program_that_turned_it_off_finds_it_off() -> None:
 
 
 def test_the_last_of_several_threads_turns_it_on() -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with without_collector():
-            inside.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert inside.wait(10)
+    thread, leave = maker()
     with without_collector():
         pass
     assert not gc.isenabled()
@@ -67,16 +73,7 @@ def test_compiling_leaves_it_as_it_was() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_has_it_on_though_another_thread_was_making_something() -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with without_collector():
-            inside.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert inside.wait(10)
+    thread, leave = maker()
     child = os.fork()
     if child == 0:
         os._exit(0 if gc.isenabled() else 1)
