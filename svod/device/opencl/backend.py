@@ -105,9 +105,9 @@ def backend(driver: Driver) -> Backend:
     bindings()
     target = opencl_target(driver.device)
     compiler = OpenCLCompiler(driver, options(driver.device))
+    allocator = LRUAllocator(OpenCLAllocator(driver))
 
     def runtime(compiled: CompiledSpec) -> Program:
-        dynamic = compiled.ast is not None and any(u.arg.dynamic for u in compiled.ast.find(Op.DEFINE_LOCAL))
-        return program(compiled, compiler, target, dynamic=dynamic)
+        return program(compiled, compiler, allocator, target)
 
-    return Backend(driver.name, target, LRUAllocator(OpenCLAllocator(driver)), ((OpenCLRenderer(target), compiler),), runtime)
+    return Backend(driver.name, target, allocator, ((OpenCLRenderer(target), compiler),), runtime)

@@ -5,32 +5,27 @@ Invariants: a launch is done when `run` returns; host arrays are copied to the d
 """
 from __future__ import annotations
 
-import ctypes
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from svod import errors
-from svod.device.arguments import HostView, host_view
-from svod.device.buffer import Buffer
+from svod.device.allocator import Allocator
+from svod.device.arguments import HostView
 from svod.device.launch import LaunchDims
 from svod.device.locks import new_lock
 from svod.device.opencl.driver import Driver, bindings
 from svod.device.program import Program
+from svod.device.remote import Arguments, scalar, viewer
 from svod.device.specs import CompiledSpec, ProgramSpec
-from svod.dtype import DType, dtypes
-from svod.dtype.convert import encode, numpy_dtype
-from svod.errors import ArgumentError, CompileError, LaunchError
+from svod.errors import CompileError, LaunchError
 from svod.ir.ops import Op
 from svod.target import Target
 
 LINES = 8
 """Source lines that a failed build shows around the first one it complains about."""
-_WIDTHS: Mapping[int, Any] = {8: np.uint8, 16: np.uint16}
 
 
 class OpenCLCompiler:
@@ -77,22 +72,27 @@ class OpenCLRunner:
     compiled: CompiledSpec
     kernel: Any
     driver: Driver
+    allocator: Allocator
     lock: Any
     dynamic: bool = False
 
     @staticmethod
-    def of(compiled: CompiledSpec, compiler: OpenCLCompiler, *, dynamic: bool = False) -> OpenCLRunner:
+    def of(compiled: CompiledSpec, compiler: OpenCLCompiler, allocator: Allocator) -> OpenCLRunner:
         """The runner of a compiled kernel. CompileError if it does not build."""
         kernel = compiler.build(compiled.src or "", compiled.name)
-        return OpenCLRunner(compiled, kernel, compiler.driver, new_lock(), dynamic)
+        dynamic = compiled.ast is not None and any(u.arg.dynamic for u in compiled.ast.find(Op.DEFINE_LOCAL))
+        return OpenCLRunner(compiled, kernel, compiler.driver, allocator, new_lock(), dynamic)
 
     def fast(self) -> Callable[..., bool] | None:
         return None
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
-        held = _Arguments(self.driver)
-        with self.driver.errors(f"kernel {self.compiled.name!r}"):
-            buffers = [held.buffer(v) for v in views]
+        with Arguments(self.allocator) as held:
+            self._launch(held, views, values, dims)
+            held.back([v for v, p in zip(views, self.compiled.meta.buffers, strict=True) if p.writes])
+
+    def _launch(self, held: Arguments, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
+        buffers = [held.span(v).block.handle.buffer for v in views]
         scalars = [scalar(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
         local = dims.local_size
         total = dims.global_size if local is None else tuple(g * n for g, n in zip(dims.global_size, local, strict=True))
@@ -101,8 +101,6 @@ class OpenCLRunner:
         with self.lock, self.driver.errors(f"kernel {self.compiled.name!r}"):
             self.kernel.set_args(*buffers, *scalars, *self._shared(values))
             cl.enqueue_nd_range_kernel(self.driver.queue, self.kernel, total, local).wait()
-        with self.driver.errors(f"kernel {self.compiled.name!r}"):
-            held.back([v for v, p in zip(views, self.compiled.meta.buffers, strict=True) if p.writes])
 
     def _shared(self, values: Sequence[int | float]) -> list[Any]:
         """The dynamic memory of a group, at least one byte."""
@@ -133,85 +131,6 @@ class OpenCLRunner:
         return bytes(binary).decode("utf-8", "replace") if b"\0" not in bytes(binary) else (self.compiled.src or "")
 
 
-class _Arguments:
-    """The buffers of one launch: those of this device as they are; host memory, and views that begin inside of a block (a device may
-    have no address for these), in copies, one for each."""
-
-    def __init__(self, driver: Driver) -> None:
-        self.driver = driver
-        self.copies: dict[tuple[int, int], Any] = {}
-
-    def buffer(self, view: HostView) -> Any:
-        cl = bindings()
-        own = _own(view)
-        if own is not None and not own.offset:
-            return own.block.handle.buffer
-        key = (view.address, view.nbytes)
-        if key not in self.copies:
-            made = cl.Buffer(self.driver.context, cl.mem_flags.READ_WRITE, max(1, view.nbytes))
-            if view.nbytes and own is not None:
-                cl.enqueue_copy(self.driver.queue, made, own.block.handle.buffer, src_offset=own.offset, byte_count=view.nbytes).wait()
-            elif view.nbytes:
-                cl.enqueue_copy(self.driver.queue, made, _bytes(view), is_blocking=True)
-            self.copies[key] = made
-        return self.copies[key]
-
-    def back(self, written: Sequence[HostView]) -> None:
-        """Copies what the kernel wrote to the host."""
-        for view in written:
-            made, own = self.copies.get((view.address, view.nbytes)), _own(view)
-            if made is None or not view.nbytes:
-                continue
-            if own is not None:
-                bindings().enqueue_copy(self.driver.queue, own.block.handle.buffer, made, dst_offset=own.offset,
-                                        byte_count=view.nbytes).wait()
-            else:
-                bindings().enqueue_copy(self.driver.queue, _bytes(view), made, is_blocking=True)
-
-
-def _own(view: HostView) -> Buffer | None:
-    """The Buffer of this device that an argument is."""
-    owner = view.owner
-    return owner if isinstance(owner, Buffer) and owner.block.address is None else None
-
-
-def _bytes(view: HostView) -> NDArray[np.uint8]:
-    """The memory of a host argument."""
-    return np.ctypeslib.as_array((ctypes.c_uint8 * view.nbytes).from_address(view.address))
-
-
-def scalar(dtype: DType, value: int | float) -> Any:
-    """A scalar as the kernel takes it: an index as i64, bool and narrow floats as their bits."""
-    if dtype is dtypes.index:
-        return np.int64(value)
-    if dtype.is_bool:
-        return np.uint8(value)
-    if dtype.is_float and dtype.bits < 32:
-        return _WIDTHS[dtype.bits](encode(float(value), dtype))
-    if dtype.is_float:
-        return numpy_dtype(dtype).type(value)
-    return numpy_dtype(dtype).type(int(value))
-
-
-def viewer(driver: Driver) -> Callable[[object], HostView]:
-    """Looks at a buffer argument of a kernel on this device. ArgumentError for a Buffer in the memory of another one."""
-    def view_of(value: object) -> HostView:
-        if not isinstance(value, Buffer):
-            return host_view(value)
-        try:
-            block = value.block
-        except errors.BufferError as e:
-            raise ArgumentError(e.what, hint=e.hint) from e
-        if block.address is not None:
-            return host_view(value)
-        if value.device.name != driver.name:
-            raise ArgumentError(f"the buffer is on {value.device.name}, and the kernel runs on {driver.name}",
-                                hint=f'pass buffer.to("{driver.name}")')
-        place = block.handle.place + value.offset
-        return HostView(place, value.dtype, value.size, value.writable, True, place % value.dtype.itemsize == 0, value)
-    return view_of
-
-
-def program(compiled: CompiledSpec, compiler: OpenCLCompiler, target: Target, *, dynamic: bool) -> Program:
+def program(compiled: CompiledSpec, compiler: OpenCLCompiler, allocator: Allocator, target: Target) -> Program:
     """The Program of a compiled kernel."""
-    return Program(compiled, OpenCLRunner.of(compiled, compiler, dynamic=dynamic), target.limits, viewer(compiler.driver))
+    return Program(compiled, OpenCLRunner.of(compiled, compiler, allocator), target.limits, viewer(compiler.driver.name))
