@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def host_bytes(view: HostView) -> memoryview:
     return memoryview((ctypes.c_uint8 * view.nbytes).from_address(view.address)).cast("B")
 
 
-def scalar(dtype: DType, value: int | float) -> np.generic:
+def scalar(dtype: DType, value: int | float) -> Any:
     """A scalar as a kernel takes it: an index as i64, bool and narrow floats as their bits."""
     if dtype is dtypes.index:
         return np.int64(value)
@@ -128,5 +128,4 @@ def scalar(dtype: DType, value: int | float) -> np.generic:
         return np.uint8(value)
     if dtype.is_float and dtype.bits < 32:
         return _NARROW[dtype.bits](encode(float(value), dtype))
-    made: np.generic = np.asarray(value if dtype.is_float else int(value), numpy_dtype(dtype))[()]
-    return made
+    return np.array([value if dtype.is_float else int(value)], numpy_dtype(dtype))[0]
