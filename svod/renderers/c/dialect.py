@@ -31,7 +31,8 @@ Maker = Callable[["Prelude", DType, DType], Piece]
 class Dialect:
     """One language. Templates have their fields in braces.
 
-    `types`: dtype name -> type of its values. `vector`: declares a vector type of {lanes} {scalar} in {bytes} bytes as {name}.
+    `types`: dtype name -> type of its values. `vector`: declares a vector type of {lanes} {scalar} in {bytes} bytes as {name}; `lane`: the
+    lane {k} (or {x}, its number in hexadecimal digits) of {v}; `stacked`: a vector of {type} of the lanes {parts}.
     `helper`, `kernel`: what stands in front of a helper and of a kernel function. `wraps`: signed integers wrap, so that they need not be
     computed as unsigned ones. `calls`: ops that are functions, with {s} for the suffix that `suffixes` has for a dtype; `on_vectors`:
     these take vectors as well. `pieces`: kind of helper -> its maker. `ids`: how a SPECIAL of a kind is read, with {axis}; `barrier`: the
@@ -49,6 +50,8 @@ class Dialect:
     pieces: Mapping[str, Maker]
     calls: Mapping[Op, str]
     on_vectors: bool = False
+    lane: str = "{v}[{k}]"
+    stacked: str = "({type}){{{parts}}}"
     suffixes: Mapping[str, str] = field(default_factory=dict)
     infinity: str = ""
     nan: str = ""

@@ -66,7 +66,8 @@ def _called(op: Op, d: DType, given: list[Expr], p: Prelude) -> Expr:
 
 
 def _signed(d: DType) -> bool:
-    return d.is_int and not d.is_unsigned
+    """Whether arithmetic in `d` may leave it, and has to wrap then: an index never does."""
+    return d.is_int and not d.is_unsigned and d.scalar is not dtypes.index
 
 
 def _unsigned(p: Prelude, d: DType, text: str) -> str:

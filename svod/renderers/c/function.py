@@ -188,11 +188,12 @@ class Body:
         given = [self.value(s) for s in u.src]
         mask = FLAGS if u.dtype.is_bool else 0
         parts = ", ".join(_flag(x) if mask else x.at(CHOICE) for x in given)
-        self.define(u, Expr(f"({self.type(u.dtype, mask)}){{{parts}}}", ATOM, frozenset[str]().union(*(x.reads for x in given)), mask))
+        text = self.prelude.dialect.stacked.format(type=self.type(u.dtype, mask), parts=parts)
+        self.define(u, Expr(text, ATOM, frozenset[str]().union(*(x.reads for x in given)), mask))
 
     def extract(self, u: UOp) -> None:
         x = self.value(u.src[0])
-        text = f"{x.at(ATOM)}[{u.arg}]"
+        text = self.prelude.dialect.lane.format(v=x.at(ATOM), k=u.arg, x=f"{u.arg:x}")
         self.define(u, Expr(f"({text} != 0)" if x.mask else text, ATOM, x.reads))
 
     def shuffle(self, u: UOp) -> None:

@@ -36,6 +36,18 @@ def narrowed(p: Prelude, src: DType, dst: DType) -> Piece:
     return Piece(name, f"{t} {name}({p.type(src)} x) {{ {t} r; vstore_half_rte(x, 0, (half *)&r); return r; }}")
 
 
+def loaded(p: Prelude, d: DType, _: DType) -> Piece:
+    """Neighbouring elements of a buffer."""
+    t, name = p.type(d), f"load_{suffix(d)}"
+    return Piece(name, f"{t} {name}(const __global {p.type(d.scalar)} *p) {{ return vload{d.lanes}(0, p); }}")
+
+
+def stored(p: Prelude, d: DType, _: DType) -> Piece:
+    """The same the other way round."""
+    name = f"store_{suffix(d)}"
+    return Piece(name, f"void {name}(__global {p.type(d.scalar)} *p, {p.type(d)} x) {{ vstore{d.lanes}(x, 0, p); }}")
+
+
 _WORDS = {"add": "a + value", "exchange": "value"}
 _INTS = {32: "atomic", 64: "atom"}
 """The prefix of the built-in atomics: those of 64 bits are of an extension, and called otherwise."""
@@ -82,7 +94,7 @@ def exchanged(space: str) -> Maker:
 
 PIECES: dict[str, Maker] = {
     "max": extreme("max"), "min": extreme("min"), "abs": absolute, "bits": bits, "saturate": saturated, "f32_from_f16": widened,
-    "f16_from_f32": narrowed,
+    "f16_from_f32": narrowed, "load": loaded, "store": stored,
     **{f"atomic_{kind}_{space}": atomic(kind, space) for kind in _BUILT_IN for space in SPACES},
     **{f"compare_exchange_{space}": exchanged(space) for space in SPACES},
 }

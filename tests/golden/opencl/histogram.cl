@@ -22,8 +22,7 @@ static float atomic_max_global_f32(volatile __global float *p, float value) {
   return as_float(seen);
 }
 __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void histogram(const __global uchar *data, __global int *counts, __global float *top, long grid_x, long grid_y, long grid_z) {
-  long v1 = (long)((ulong)(long)get_local_id(0) + (ulong)(long)((ulong)(long)get_group_id(0) * (ulong)64LL));
-  uchar data_1 = data[v1];
+  uchar data_1 = data[(long)get_local_id(0) + (long)get_group_id(0) * 64];
   atomic_add_global_i32(counts + (long)data_1, 1);
   atomic_max_global_f32(top + 0LL, (float)data_1);
 }

@@ -8,8 +8,8 @@
 __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void reversed_groups(__global float *data, long grid_x, long grid_y, long grid_z) {
   __local float tile[32];
   long v1 = (long)get_local_id(0);
-  long v2 = (long)((ulong)v1 + (ulong)(long)((ulong)(long)get_group_id(0) * (ulong)32LL));
+  long v2 = v1 + (long)get_group_id(0) * 32;
   tile[v1] = data[v2];
   barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-  data[v2] = tile[(long)((ulong)(long)((ulong)v1 * (ulong)-1LL) + (ulong)31LL)];
+  data[v2] = tile[v1 * -1 + 31];
 }

@@ -9,12 +9,12 @@ __kernel __attribute__((reqd_work_group_size(128, 1, 1))) void row_max(__global 
   float acc;
   long v1 = (long)get_group_id(0);
   long v2 = (long)get_local_id(0);
-  long v3 = (long)((ulong)(long)((ulong)v1 * (ulong)128LL) + (ulong)v2);
+  long v3 = v1 * 128 + v2;
   if (v3 < 1000) {
     acc = -INFf;
-    long v4 = (long)((ulong)(long)((ulong)v1 * (ulong)8192LL) + (ulong)(long)((ulong)v2 * (ulong)64LL));
+    long v4 = v1 * 8192 + v2 * 64;
     for (long i1 = 0; i1 < 64; ++i1) {
-      float a_1 = a[(long)((ulong)v4 + (ulong)i1)];
+      float a_1 = a[v4 + i1];
       float acc_1 = acc;
       acc = a_1 != a_1 ? a_1 : acc_1 < a_1 ? a_1 : acc_1;
     }

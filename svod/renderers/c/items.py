@@ -1,0 +1,163 @@
+"""A LINEAR program of one work item as a kernel function, in any language of the C family that has work items.
+
+Owns: the order of a source file, the parameters of a kernel, memory of a group, atomics. Must not know any one language: what they differ
+in is a `Form`, and their `Dialect`.
+Invariant: a kernel is one function, whose arguments are those of the metadata, in that order.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from svod.dtype import DType, PtrDType, dtypes
+from svod.errors import UnsupportedError
+from svod.ir.args import AtomicKind, BarrierScope
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
+from svod.renderers.accesses import root
+from svod.renderers.c import memory
+from svod.renderers.c.dialect import Dialect, Prelude
+from svod.renderers.c.expr import ATOM, MEMORY, PLUS, Expr, Names
+from svod.renderers.c.function import Body
+from svod.target.abi import Metadata
+
+__all__ = ["Form", "memory", "render_items"]
+
+_BITWISE = (AtomicKind.AND, AtomicKind.OR, AtomicKind.XOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a kernel is spelled in one language. Templates have their fields in braces.
+
+    `head`: the line that opens the function, with {shape}, {name}, {params}. `shape`: what says how many work items a group has, with {x},
+    {y}, {z}, {items}; used where that is known. `buffer`, `scalar`: a parameter, with {const}, {type}, {restrict}, {name}, {n} for its
+    number. `extra`: parameters behind all others, with {n}. `dynamic`: the memory of a group whose size the launch gives, a parameter if
+    `dynamic_given`, else a declaration. `spaces`: where a PARAM or DEFINE_LOCAL lies, as the names of atomic helpers have it.
+    `atomics`: dtypes that these helpers take.
+    """
+
+    dialect: Dialect
+    head: str
+    shape: str
+    buffer: str
+    scalar: str
+    dynamic: str
+    dynamic_given: bool
+    spaces: Mapping[Op, str]
+    atomics: frozenset[DType]
+    extra: tuple[str, ...] = ()
+
+
+class _Kernel(Body):
+    """The statements of a kernel."""
+
+    def __init__(self, form: Form, leaf: dict[UOp, str], prelude: Prelude, given: tuple[list[UOp], Names]) -> None:
+        super().__init__(leaf, prelude, *given)
+        self.form = form
+
+    def run(self, u: UOp) -> None:
+        """Writes instruction `u`. UnsupportedError for one that has no form."""
+        if u.op in (Op.PRINT, Op.ASSERT):
+            what = "print" if u.op is Op.PRINT else "check assertions"
+            raise UnsupportedError(f"kernels in {self.form.dialect.name} cannot {what} yet", at=u.arg.place or u.arg.text[:40],
+                                   hint="run the kernel on CPU or INTERP", about=u)
+        if u.op is Op.ATOMIC:
+            self.atomic(u)
+        else:
+            super().run(u)
+
+    def atomic(self, u: UOp) -> None:
+        """ATOMIC, at once: its value is what was there."""
+        (address, *given), d, space = u.src, u.src[1].dtype, self.form.spaces.get(root(u.src[0]).op)
+        if d not in self.form.atomics or (d.is_float and u.arg in _BITWISE) or len(address.src) == 3 or space is None:
+            what = "a gated ATOMIC" if len(address.src) == 3 else "an ATOMIC on memory of one work item" if space is None else "an ATOMIC"
+            able = ", ".join(sorted(map(repr, self.form.atomics)))
+            raise UnsupportedError(f"{what} {u.arg.value} of {d} is not available in {self.form.dialect.name}", about=u,
+                                   hint=f"use elements of {able}, and a branch in place of a gate")
+        at, args = self.value(address.src[1]), [self.value(s).text for s in given]
+        pointer = f"{self.value(address.src[0]).at(ATOM)} + {at.at(PLUS)}"
+        self.settle(MEMORY)
+        if u.arg is AtomicKind.COMPARE_EXCHANGE:
+            args.reverse()
+        kind = u.arg.value if u.arg is AtomicKind.COMPARE_EXCHANGE else f"atomic_{u.arg.value}"
+        self.define(u, Expr(f"{self.prelude.need(f'{kind}_{space}', d)}({', '.join([pointer, *args])})"), name="old", at_once=True)
+
+
+def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
+    """The source of a kernel. Buffers in the slots `together` may be the same memory. UnsupportedError for what the language has no form
+    for."""
+    for u in linear.src:
+        if u.op is Op.DEFINE_SCRATCH or (u.op is Op.BARRIER and u.arg is BarrierScope.GRID):
+            raise UnsupportedError(f"kernel {name!r} waits for all groups, or shares memory with them, inside of one launch", at=repr(u),
+                                   hint="make two kernels of it, and keep what they share in a buffer")
+    names = Names(form.dialect.keywords)
+    prelude, function = Prelude(form.dialect), names.new(name)
+    leaf: dict[UOp, str] = {}
+    declared = _parameters(form, linear, meta, (prelude, names, leaf, together))
+    inside = []
+    for u in dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL):
+        leaf[u] = names.new(u.arg.name or "tile", numbered=not u.arg.name)
+        template = form.dynamic if u.arg.dynamic else form.dialect.local
+        text = template.format(type=prelude.type(_element(u)), name=leaf[u], size=u.arg.size, n=len(declared))
+        if u.arg.dynamic and form.dynamic_given:
+            declared.append(text)
+        else:
+            inside.append(f"  {text}")
+    declared += [x.format(n=len(declared) + k) for k, x in enumerate(form.extra)]
+    body = _Kernel(form, leaf, prelude, (list(linear.src), names))
+    for u in linear.src:
+        body.run(u)
+    body.settle()
+    head = form.head.format(shape=_shape(form, meta), name=function, params=", ".join(declared))
+    lines = [_comment(name, meta), form.dialect.opening, *filter(None, [prelude.text()]), head, *inside, *(f"  {t}" for t in body.top)]
+    return "\n".join([*lines, *body.lines, "}", ""])
+
+
+_Scope = tuple[Prelude, Names, dict[UOp, str], Collection[int]]
+
+
+def _parameters(form: Form, linear: UOp, meta: Metadata, scope: _Scope) -> list[str]:
+    """The parameters of the function, whose names become those of what they are in the program."""
+    prelude, names, leaf, together = scope
+    params = {u.arg.slot: u for u in linear.src if u.op is Op.PARAM}
+    variables = {u.arg.name: u for u in linear.src if u.op is Op.DEFINE_VAR}
+    declared: list[str] = []
+    for b in meta.buffers:
+        called = names.new(b.name)
+        if b.slot in params:
+            leaf[params[b.slot]] = called
+        const, restrict = "" if b.writes else "const ", "" if b.slot in together else f"{form.dialect.restrict} "
+        declared.append(form.buffer.format(const=const, type=prelude.type(b.dtype), restrict=restrict, name=called, n=len(declared)))
+    for s in meta.scalars:
+        called = names.new(s.name)
+        if s.name in variables:
+            leaf[variables[s.name]] = called
+        declared.append(form.scalar.format(type=prelude.type(s.dtype), name=called, n=len(declared)))
+    return declared
+
+
+def _element(memory: UOp) -> DType:
+    return memory.dtype.base if isinstance(memory.dtype, PtrDType) else dtypes.u8
+
+
+def _shape(form: Form, meta: Metadata) -> str:
+    """What says how many work items a group has, where that is known."""
+    sizes = [s.arg.value for s in meta.local_size or () if s.op is Op.CONST]
+    if len(sizes) != 3:
+        return ""
+    x, y, z = sizes
+    return form.shape.format(x=x, y=y, z=z, items=x * y * z)
+
+
+def _comment(name: str, meta: Metadata) -> str:
+    """What the kernel is called with."""
+    args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
+    local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(_said(s) for s in meta.local_size)} work items"
+    return f"// {name}({args})\n// {' x '.join(_said(s) for s in meta.global_size)} of {local}"
+
+
+def _said(size: UOp) -> str:
+    if size.op is Op.CONST:
+        return str(size.arg.value)
+    return str(size.arg.name) if size.op is Op.DEFINE_VAR else f"f({', '.join(sorted({v.arg.name for v in size.find(Op.DEFINE_VAR)}))})"
