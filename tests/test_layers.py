@@ -32,7 +32,7 @@ LAZY: dict[tuple[str, str], str] = {
 }
 """(importing module, imported module) -> the heavy third party whose loading is put off. Only these may be imported inside functions."""
 
-HEAVY = ("llvmlite", "ml_dtypes", "typer", "rich", "click", "pycuda", "pyopencl", "wgpu", "matplotlib")
+HEAVY = ("llvmlite", "ml_dtypes", "typer", "rich", "click", "pycuda", "cuda", "pyopencl", "wgpu", "matplotlib")
 @dataclass(frozen=True, slots=True)
 class Import:
     """`importer` imports `imported` (both dotted) at `path`:`line`; `where` is "module", "function" or "typing" (if TYPE_CHECKING)."""

@@ -15,7 +15,7 @@ MODULE_LINES = 600
 FUNCTION_LINES = 60
 PARAMETERS = 6
 PACKAGE_DEPTH = 3
-EVERYWHERE = ("svod", "tests", "examples", "benchmarks")
+EVERYWHERE = ("svod", "tests", "examples", "benchmarks", "checks")
 MIRRORS = ("svod/compat/",)
 """Where the names and the nesting of modules are those of another project, one package deeper."""
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "stuff"}

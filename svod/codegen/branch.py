@@ -31,8 +31,8 @@ def branch_rare_arms(sink: UOp) -> UOp:
     for u in sink.toposort():
         src = tuple([new[s] for s in u.src])
         v = u if src == u.src else u.replace(src=src)
-        if u.op is Op.WHERE and (own := owned(u, users)):
-            v = _branch(v, {new[x] for x in own}, next(ids), next(axes))
+        if u.op is Op.WHERE and (own := {new[x] for x in owned(u, users) if new[x].op in ELEMENTWISE}) and v.src[1] in own:
+            v = _branch(v, own, next(ids), next(axes))  # of what became a branch before, the value alone is in it
         new[u] = v
     return new[sink]
 

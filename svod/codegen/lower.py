@@ -64,12 +64,12 @@ def _lower_group(group: list[UOp], new: dict[UOp, UOp], ids: count[int], fused: 
         for r in unrolled:
             values = [c for v in values for c in copies(v, r)]
         if not loops:
-            new[u] = _accumulate(u.arg, values[0], values[1:], fused)
+            new[u] = accumulate(u.arg, values[0], values[1:], fused)
             continue
         cell = UOp.memory(next(ids), u.dtype.scalar, u.dtype.lanes, AddrSpace.REG, name="acc")
         init = _at(cell.after(*outer), u.dtype.lanes).store(identity(u.arg, u))
         slot = _at(cell.after(init, *loops), u.dtype.lanes)
-        updates.append(slot.store(_accumulate(u.arg, slot.load(), values, fused)))
+        updates.append(slot.store(accumulate(u.arg, slot.load(), values, fused)))
         cells.append((u, cell, init))
     if not updates:
         return
@@ -83,7 +83,8 @@ def _at(cell: UOp, lanes: int) -> UOp:
     return cell[zero if lanes == 1 else UOp(Op.RAMP, (zero, UOp.const(1, dtypes.index)), None, dtypes.index.vec(lanes))]
 
 
-def _accumulate(op: Op, total: UOp, values: list[UOp], fused: Fused) -> UOp:
+def accumulate(op: Op, total: UOp, values: list[UOp], fused: Fused) -> UOp:
+    """`total` and one value after the other, combined by `op`; a product that is added rounds once where `fused` says so."""
     for v in values:
         if op is Op.ADD and v.op is Op.MUL and v.dtype.is_float and fused(v.dtype):
             total = UOp(Op.MULACC, (v.src[0], v.src[1], total))

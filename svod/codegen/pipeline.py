@@ -6,9 +6,8 @@ Invariant: every stage is value -> value; its result satisfies the spec it names
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from svod.codegen.apply import apply_opts
 from svod.codegen.branch import branch_rare_arms
@@ -18,48 +17,34 @@ from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.distribute import distribute
 from svod.codegen.expand import expand
 from svod.codegen.extents import clamp_extents
+from svod.codegen.gpu.choose import shared_work
 from svod.codegen.gpu.grid import grid_for_loops, guarded_as_a_whole
+from svod.codegen.gpu.opts import apply_on_items
+from svod.codegen.gpu.scalars import with_scalars
 from svod.codegen.ids import has_core, loops_for_ids, variables_for_binds
 from svod.codegen.linearize import linearize
 from svod.codegen.lower import lower_reductions
 from svod.codegen.order import check_order
+from svod.codegen.passes import Context, Listener, Stage, through
 from svod.codegen.reach import check_inside
 from svod.codegen.schedule import Opt, OptKind
 from svod.codegen.strategy import default_opts, schedules
 from svod.codegen.transpose import transpose_blocks
-from svod.config import Config
 from svod.dtype import DType
 from svod.errors import ConfigError, GraphError, ScheduleError, UnsupportedError
 from svod.ir.args import KernelInfo
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
-from svod.ir.spec import KERNEL, LINEAR, SCALAR, Spec, verify
+from svod.ir.spec import KERNEL, LINEAR, SCALAR, verify
 from svod.ir.uop import UOp
 from svod.target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What stages may know besides the graph."""
-
-    target: Target
-    config: Config
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step: a unique verb, why it exists, what it does, and the spec its result satisfies."""
-
-    name: str
-    why: str
-    run: Callable[[UOp, Context], UOp]
-    ensures: Spec | None = None
+__all__ = ["PIPELINE", "Context", "Listener", "Stage", "lower", "plainer", "reclose", "through"]
 
 
 KERNEL_NODES = 50_000
 """Nodes of a kernel, at most. The stages, and LLVM, take about a millisecond for each of them."""
-Listener = Callable[[Stage, UOp, float], None]
 
 
 def _check_kernel(sink: UOp, ctx: Context) -> UOp:
@@ -83,9 +68,18 @@ def _simplify(sink: UOp, ctx: Context) -> UOp:
     return rewrite(sink, SIMPLIFY)
 
 
+def _share(sink: UOp, ctx: Context) -> UOp:
+    if not ctx.target.ids:
+        return sink
+    linear = shared_work(rewrite(sink, math_rules(ctx.target)), ctx.target, ctx.config.contract, _fusing(ctx))
+    return sink if linear is None else linear
+
+
 def _choose(sink: UOp, ctx: Context) -> UOp:
     if sink.arg.opts is not None:
         return sink
+    if ctx.target.ids:  # what work items share is chosen by now
+        return _chosen(sink, ())
     return _chosen(sink, default_opts(sink, _spread_over(sink, ctx.target)))
 
 
@@ -114,6 +108,10 @@ def plainer(sink: UOp, chosen: UOp, ctx: Context) -> UOp | None:
 def _apply(sink: UOp, ctx: Context) -> UOp:
     tried = sink.cache.get("tried on")  # the strategy has applied these Opts already, to the kernel without them
     if tried is None:
+        if ctx.target.ids:
+            out = reclose(apply_on_items(sink, ctx.target).replace(arg=sink.arg))
+            _check_nested(out)
+            return out
         _check_unspread(sink)
         check_order(sink, sink.arg.opts, ctx.target.cores)
         tried = sink
@@ -150,10 +148,13 @@ def _never(dtype: DType) -> bool:
     return False
 
 
+def _fusing(ctx: Context) -> Callable[[DType], bool]:
+    return ctx.target.computes if ctx.config.contract != "off" and ctx.target.fma else _never
+
+
 def _lower(sink: UOp, ctx: Context) -> UOp:
-    fusing = ctx.config.contract != "off" and ctx.target.fma
-    out = lower_reductions(sink, fused=ctx.target.computes if fusing else _never)
-    return rewrite(out, CONTRACTION) if fusing and ctx.config.contract == "all" else out
+    out = lower_reductions(sink, fused=_fusing(ctx))
+    return rewrite(out, CONTRACTION) if ctx.target.fma and ctx.config.contract == "all" else out
 
 
 def reclose(sink: UOp) -> UOp:
@@ -175,10 +176,11 @@ PIPELINE: tuple[Stage, ...] = (
     ),
     Stage("simplify-kernel", "index arithmetic is smallest before loops are split and copied", _simplify),
     Stage("clamp-extents", "a loop that stops below its start is empty; no later stage has to ask", lambda s, c: clamp_extents(s)),
+    Stage("share-in-groups", "where work items of a group had better share work, their program is written at once", _share),
     Stage(
         "spread-over-grid",
         "where work items have ids, independent loops become a grid of them",
-        lambda s, c: grid_for_loops(s) if c.target.ids else s,
+        lambda s, c: grid_for_loops(s, c.target) if c.target.ids else s,
     ),
     Stage("choose-schedule", "the default strategy writes the list of Opts, unless the kernel brings one", _choose),
     Stage("apply-schedule", "loops are split, reordered, spread over cores and marked, one Opt after the other", _apply, SCALAR),
@@ -203,7 +205,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage(
         "linearize",
         "every node gets its place: invariant code leaves loops, effects stay in order",
-        lambda s, c: guarded_as_a_whole(linearize(s)) if c.target.ids else linearize(s),
+        lambda s, c: guarded_as_a_whole(with_scalars(linearize(s))) if c.target.ids else linearize(s),
         LINEAR,
     ),
 )
@@ -219,6 +221,8 @@ def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | N
         raise ConfigError(f"no stage is called {stop_after!r}", hint=f"one of {', '.join(names)}")
     end, after = names.index(stop_after or names[-1]) + 1, names.index("choose-schedule") + 1
     chosen = through(PIPELINE[: min(after, end)], sink, ctx, listen)
+    if chosen.op is Op.LINEAR:
+        return chosen
     while True:
         try:
             out = through(PIPELINE[after:end], chosen, ctx, listen)
@@ -232,17 +236,4 @@ def lower(sink: UOp, ctx: Context, *, stop_after: str = "", listen: Listener | N
             chosen = other
     if not stop_after and out.op is not Op.LINEAR:
         raise GraphError(f"the pipeline ended with a {out.op.name}, not a LINEAR program", hint="its last stage must be linearize")
-    return out
-
-
-def through(stages: tuple[Stage, ...], sink: UOp, ctx: Context, listen: Listener | None) -> UOp:
-    """What `stages` make of `sink`, one after the other; `listen` sees every result and its seconds."""
-    out = sink
-    for stage in stages:
-        began = time.perf_counter()
-        out = stage.run(out, ctx)
-        if stage.ensures is not None:
-            verify(out, stage.ensures)
-        if listen is not None:
-            listen(stage, out, time.perf_counter() - began)
     return out

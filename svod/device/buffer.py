@@ -9,14 +9,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self, TypeAlias
+from typing import Any, NoReturn, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svod import errors
-from svod.device import dlpack
+from svod.device import dlpack, dlpack_device
 from svod.device.allocator import DEFAULT_OPTIONS, MAX_BYTES, Allocator, AllocOptions, Block
+from svod.device.dlpack_device import Taken
 from svod.dtype.convert import from_numpy as dtype_of
 from svod.dtype.convert import numpy_dtype
 from svod.dtype.dtypes import DType
@@ -34,6 +35,29 @@ class BufferDevice(Protocol):
         """Where its memory comes from."""
 
 
+@runtime_checkable
+class Sharing(Protocol):
+    """An allocator of device memory that other libraries take as it is. The handles of its blocks have a `place`, the address."""
+
+    @property
+    def dlpack_device(self) -> tuple[int, int]:
+        """What DLPack calls the device."""
+
+    def reaches(self, other: object) -> bool:
+        """Whether `transfer` copies from blocks of another allocator too."""
+
+    def ready_for(self, stream: object) -> None:
+        """Lets a consumer's stream wait for all launches so far."""
+
+    def taken(self, source: object) -> Taken:
+        """What a producer shares in memory of this device. BufferError for memory of another one."""
+
+    def placed(self, taken: Taken) -> object:
+        """That memory, as the handle of a block; it lives as long."""
+
+
+CUDA_KIND = 2
+"""kDLCUDA."""
 DeviceLike: TypeAlias = BufferDevice | str
 
 _RESOLVERS: list[Callable[[str], BufferDevice]] = []
@@ -203,25 +227,42 @@ class Buffer:
         self.device.allocator.copyout(_bytes_of(array), self.block, self._offset)
 
     def copy_from(self, other: Buffer) -> Self:
-        """Copy from a buffer of the same type and size on any device, directly where possible; returns itself.
+        """Copy from a buffer of the same type and size on any device, directly where possible, else through the host; returns itself.
 
-        BufferError if the type or the size differs, or if this buffer is read-only.
+        BufferError if the type or the size differs, if this buffer is read-only, or if one of the two was freed.
         """
         if not isinstance(other, Buffer):
             raise errors.BufferError(f"copy_from takes a Buffer, got {type(other).__name__}", hint="copyin(array) copies an array")
+        for buffer in (self, other):
+            buffer._check_open()
         if (other.size, other.dtype) != (self.size, self.dtype) or not self.writable:
             raise errors.BufferError(f"{self!r} cannot be filled from {other!r}", hint="type and size must agree, the target be writable")
         mine, theirs = self.device.allocator, other.device.allocator
-        if mine is theirs and mine.transfer(self.block, self._offset, other.block, other.offset, self.nbytes):
+        near = mine is theirs or (isinstance(mine, Sharing) and mine.reaches(theirs))
+        if near and mine.transfer(self.block, self._offset, other.block, other.offset, self.nbytes):
             return self
         if self.block.address is not None:
             other.copyout(self.numpy())
             return self
         return self.copyin(other.numpy())
 
-    def to(self, device: DeviceLike) -> Buffer:
-        """A new buffer on `device` with the same contents."""
-        return Buffer(device, self.size, self.dtype).copy_from(self)
+    def to(self, device: DeviceLike, *, copy: bool = False) -> Buffer:
+        """The same elements on `device`: this buffer, if it is there; one that shares its memory, if both devices are in host memory; else
+        a copy. With `copy` a new buffer in any case.
+
+        What shares memory sees every later change, and keeps the memory when this buffer is freed. BufferError for a buffer that was freed;
+        DeviceUnavailable, OutOfMemory.
+        """
+        self._check_open()
+        where = _device(device)
+        if copy:
+            return Buffer(where, self.size, self.dtype).copy_from(self)
+        if where is self.device:
+            return self
+        if where.allocator.on_host and self.device.allocator.on_host:
+            storage = _Storage(where, self._storage.nbytes, self._storage.options, external=self._lease(), writable=self.writable)
+            return self._over(storage, self._offset, self.size, self.dtype, view=False)
+        return Buffer(where, self.size, self.dtype).copy_from(self)
 
     def _matching(self, data: object, role: str) -> NDArray[Any]:
         """`data` as an array, after checking that its bytes are this buffer's."""
@@ -289,22 +330,57 @@ class Buffer:
 
     @classmethod
     def from_dlpack(cls, source: dlpack.Producer, device: DeviceLike = "CPU") -> Self:
-        """As `from_numpy`, of anything with `__dlpack__` in host memory (torch, JAX, ...); bf16 and fp8 too. Errors as there."""
+        """As `from_numpy`, of anything with `__dlpack__` in memory of the host (torch, JAX, ...) or of `device`; bf16 and fp8 too.
+
+        Errors as there; BufferError for memory of another device.
+        """
+        where = _device(device)
+        if isinstance(where.allocator, Sharing) and dlpack_device.kind_of(source) == where.allocator.dlpack_device[0]:
+            taken = where.allocator.taken(source)
+            lease = _Lease(Block(where.allocator.placed(taken), taken.nbytes, DEFAULT_OPTIONS, None), None)
+            storage = _Storage(where, taken.nbytes, DEFAULT_OPTIONS, external=lease, writable=taken.writable)
+            return cls._over(storage, 0, taken.elements, taken.dtype, view=False)
         return cls.from_numpy(dlpack.import_array(source), device)
 
     def __dlpack__(self, *, stream: object = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None,
                    copy: bool | None = None) -> Any:
-        """A capsule that shares the elements (array API standard). BufferError for memory that the host cannot reach."""
+        """A capsule that shares the elements (array API standard). BufferError for memory that cannot be shared, or not as asked."""
+        if (sharing := self._sharing()) is not None and not copy:
+            if dl_device not in (None, sharing.dlpack_device):
+                raise errors.BufferError(f"{self!r} is on DLPack device {sharing.dlpack_device}, not {dl_device}", hint="buffer.to(device)")
+            sharing.ready_for(stream)
+            lease = self._lease()
+            shared = dlpack_device.Shared(lease.block.handle.place + self._offset, self.size, self.dtype, sharing.dlpack_device,
+                                          self.writable, lease)
+            return dlpack_device.share(shared, max_version)
         if stream is not None or dl_device not in (None, dlpack.HOST_DEVICE):
             raise errors.BufferError(f"{self!r} is shared as host memory: without a stream, on device {dlpack.HOST_DEVICE}")
         self.__dlpack_device__()
         return dlpack.export(self.numpy(), self.dtype, max_version=max_version, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        """(1, 0), host memory. BufferError for memory that the host cannot reach."""
+        """(1, 0), host memory, or what DLPack calls the device. BufferError for memory that cannot be shared."""
+        if (sharing := self._sharing()) is not None:
+            return sharing.dlpack_device
         if not self.device.allocator.on_host:
             raise errors.BufferError(f"{self!r} cannot be shared through DLPack", hint="share a host copy: buffer.numpy()")
         return dlpack.HOST_DEVICE
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """For CuPy, Numba and torch: the elements in the memory of a CUDA device, ready in its default stream. None elsewhere.
+
+        Source: Numba's documentation, CUDA array interface, version 3.
+        """
+        if (sharing := self._sharing()) is None or sharing.dlpack_device[0] != CUDA_KIND:
+            raise AttributeError(f"{self!r} is not in the memory of a CUDA device")
+        place = self._lease().block.handle.place + self._offset
+        return {"shape": (self.size,), "typestr": numpy_dtype(self.dtype).str, "data": (place, not self.writable), "version": 3,
+                "strides": None, "stream": 1}
+
+    def _sharing(self) -> Sharing | None:
+        """The allocator, if it shares memory of a device with other libraries."""
+        return allocator if isinstance(allocator := self.device.allocator, Sharing) else None
 
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         """For `numpy.asarray(buffer)`."""
@@ -321,6 +397,10 @@ class Buffer:
         except ValueError as e:
             hint = f"share the bits: buffer.numpy().view(np.uint{self.dtype.bits})"
             raise errors.BufferError(f"the buffer protocol has no {self.dtype!r}", hint=hint) from e
+
+    def hold(self) -> object:
+        """Something that keeps the memory from being given back, also by `free()`, as long as it lives. BufferError if that was done."""
+        return self._lease()
 
     # --- the end -------------------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device, parse_name
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
+from svod.device.stream import Queue, set_stream_device_resolver
 from svod.device.watch import watched
 from svod.dtype import dtypes
 from svod.errors import DeviceError, DeviceUnavailable, GraphError, ScheduleError, SpecError
@@ -57,8 +58,9 @@ class Renderer(Protocol):
 class Compiler(Protocol):
     """Text in, something loadable out."""
 
-    cache_key: str
-    """Compiler, version, flags, target and features."""
+    @property
+    def cache_key(self) -> str:
+        """Compiler, version, flags, target and features."""
 
     def compile(self, spec: ProgramSpec) -> CompiledSpec:
         """CompileError if the source is refused."""
@@ -73,7 +75,10 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use cached code and gives back what to cache."""
+    """What a probe opens: everything a Device is made of. `load(compiled, stored)` may use cached code and gives back what to cache.
+
+    `queues(capturing)` makes the queue of a Stream, or of a Graph that is being written (svod/device/stream.py); None: it has no streams.
+    """
 
     name: str
     target: Target
@@ -81,6 +86,7 @@ class Backend:
     pairs: tuple[tuple[Renderer, Compiler], ...]
     runtime: Runtime | None
     load: Callable[[CompiledSpec, bytes | None], tuple[Program, bytes | None]] | None = None
+    queues: Callable[[bool], Queue] | None = None
 
 
 _scope: ContextVar[str | None] = ContextVar("svod_default_device", default=None)
@@ -198,7 +204,7 @@ class Device(metaclass=_DeviceType):
 
         Raises GraphError, ScheduleError, UnsupportedError or CompileError.
         """
-        kernel = _prepared(ast, name, opts)
+        kernel = prepared(ast, name, opts)
         key = self._key(kernel)
         with without_collector():
             return self._programs.get_or_make(key, lambda: self._make(kernel, key))
@@ -206,13 +212,13 @@ class Device(metaclass=_DeviceType):
     def schedule(self, ast: UOp) -> tuple[Opt, ...]:
         """The Opts this device's strategy chooses for a kernel: a start for `compile(ast, opts=…)`. Raises GraphError."""
         context = Context(self.target, settings().config)
-        kernel = _on_this_device(_prepared(ast, None, None), self.name)
+        kernel = _on_this_device(prepared(ast, None, None), self.name)
         opts: tuple[Opt, ...] = lower(kernel, context, stop_after="choose-schedule").arg.opts
         return opts
 
     def cache_key(self, ast: UOp, *, name: str | None = None, opts: Sequence[Opt | str] | None = None) -> str:
         """What the disk cache calls the program that `compile` makes of the same arguments, for `svod cache explain`. Raises as it does."""
-        return self._key(_prepared(ast, name, opts))
+        return self._key(prepared(ast, name, opts))
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise DeviceError(f"device {self.name} cannot be pickled", hint=f"send its name: Device({self.name!r}) opens it there")
@@ -260,7 +266,8 @@ def disk_cache() -> DiskCache | None:
     return _disks.get_or_make(f"{chosen.path}:{chosen.max_bytes}", lambda: DiskCache(chosen.path, chosen.max_bytes))
 
 
-def _prepared(ast: Any, name: str | None, opts: Sequence[Opt | str] | None) -> UOp:
+def prepared(ast: Any, name: str | None, opts: Sequence[Opt | str] | None) -> UOp:
+    """A kernel as renderers take it: with a name, and with the schedule that is given. GraphError for what is no kernel."""
     if not isinstance(ast, UOp) or ast.op not in (Op.SINK, Op.LINEAR, Op.THREADS):
         raise _no_kernel(ast)
     if name is not None and not isinstance(name, str):
@@ -330,3 +337,4 @@ def devices() -> list[DeviceInfo]:
 
 
 set_device_resolver(Device)
+set_stream_device_resolver(Device)

@@ -27,8 +27,10 @@ _HOST_TYPES = frozenset((1, 3, 11, 13))
 """CPU, and host memory that CUDA or ROCm pinned or manages."""
 _DEVICE_NAMES = {2: "CUDA", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 10: "ROCm", 12: "an extension device", 14: "oneAPI", 15: "WebGPU"}
 _UINT = 1
-_CODES = {dtypes.bf16: 4, dtypes.f8e4m3: 10, dtypes.f8e4m3fnuz: 11, dtypes.f8e5m2: 12, dtypes.f8e5m2fnuz: 13}
-_FROM_CODE = {(code, dtype.bits): dtype for dtype, code in _CODES.items()}
+READ_ONLY = 1
+"""A bit in the flags of a capsule."""
+CODES = {dtypes.bf16: 4, dtypes.f8e4m3: 10, dtypes.f8e4m3fnuz: 11, dtypes.f8e5m2: 12, dtypes.f8e5m2fnuz: 13}
+_FROM_CODE = {(code, dtype.bits): dtype for dtype, code in CODES.items()}
 _NUMPY_21 = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 """From 2.1 on NumPy speaks DLPack 1.0: versions, read-only flags, copy."""
 
@@ -50,20 +52,20 @@ class _Type(ctypes.Structure):
     _fields_ = (("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16))
 
 
-class _Tensor(ctypes.Structure):
+class TensorStruct(ctypes.Structure):
     _fields_ = (("data", ctypes.c_void_p), ("device", _Device), ("ndim", ctypes.c_int32), ("dtype", _Type),
                 ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p), ("byte_offset", ctypes.c_uint64))
 
 
-class _Versioned(ctypes.Structure):
+class VersionedStruct(ctypes.Structure):
     _fields_ = (("major", ctypes.c_uint32), ("minor", ctypes.c_uint32), ("manager", ctypes.c_void_p), ("deleter", ctypes.c_void_p),
-                ("flags", ctypes.c_uint64), ("tensor", _Tensor))
+                ("flags", ctypes.c_uint64), ("tensor", TensorStruct))
 
 
-_capsule_name = ctypes.pythonapi.PyCapsule_GetName
-_capsule_name.restype, _capsule_name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype, _capsule_pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+capsule_name = ctypes.pythonapi.PyCapsule_GetName
+capsule_name.restype, capsule_name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
+capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+capsule_pointer.restype, capsule_pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
 
 
 class _Carrier:
@@ -97,7 +99,7 @@ def export(array: NDArray[Any], dtype: DType, *, max_version: tuple[int, int] | 
 
     `max_version`: the newest DLPack version that the consumer knows; None: older than 1.0. `copy=True` shares a copy instead.
     """
-    code = _CODES.get(dtype)
+    code = CODES.get(dtype)
     plain = array if code is None else array.view(f"u{dtype.itemsize}")
     if copy:
         plain = plain.copy()
@@ -158,17 +160,17 @@ def _asked(source: Producer, question: Callable[[], T]) -> T:
                                  hint="in torch: x.detach(), and x.resolve_conj() where needed") from e
 
 
-def _tensor_of(capsule: object) -> _Tensor:
+def _tensor_of(capsule: object) -> TensorStruct:
     try:
-        name = _capsule_name(capsule)
+        name = capsule_name(capsule)
     except ValueError as e:
         raise errors.BufferError(f"{type(capsule).__name__} is no DLPack capsule") from e
     if name == b"dltensor":
-        return ctypes.cast(_capsule_pointer(capsule, name), ctypes.POINTER(_Tensor)).contents
+        return ctypes.cast(capsule_pointer(capsule, name), ctypes.POINTER(TensorStruct)).contents
     if name != b"dltensor_versioned":
         raise errors.BufferError(f"{name!r} is no DLPack capsule, or it was used already")
-    managed = ctypes.cast(_capsule_pointer(capsule, name), ctypes.POINTER(_Versioned)).contents
+    managed = ctypes.cast(capsule_pointer(capsule, name), ctypes.POINTER(VersionedStruct)).contents
     if managed.major != 1:
         raise errors.BufferError(f"DLPack version {managed.major}.{managed.minor} is not known here", hint="svod speaks 1.x and older")
-    tensor: _Tensor = managed.tensor
+    tensor: TensorStruct = managed.tensor
     return tensor

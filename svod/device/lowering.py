@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from svod.codegen.gpu.lower import lower_items
+from svod.codegen.gpu.tensor import fragments
 from svod.codegen.ids import loop_for_core, loops_for_ids, variables_for_binds
 from svod.codegen.pipeline import Context, Listener, lower
 from svod.codegen.reach import aliases, elements, work
@@ -15,6 +16,7 @@ from svod.config import Config, settings
 from svod.device.watch import stage_listener
 from svod.dtype import dtypes
 from svod.ir.ops import Op
+from svod.ir.products import without_products
 from svod.ir.spec import THREADS, verify
 from svod.ir.uop import UOp
 from svod.target import Target
@@ -68,9 +70,11 @@ def _threads(ast: UOp, target: Target, config: Config, listen: Listener | None) 
     Its buffers may be one and the same array, as each work item reads and writes in its own order.
     """
     verify(ast, THREADS)
+    given = fragments(ast, target.products) if target.ids else None
+    ast = without_products(ast)
     zero = UOp.const(0, dtypes.index)
     mapped = lower_items if target.ids else lower_threads
-    linear = ast if target.statements else mapped(ast, target, config, listen)
+    linear = ast if target.statements else mapped(ast if given is None else given, target, config, listen)
     run, meta = describe(linear), describe(ast)
     if not target.statements and not target.ids:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)

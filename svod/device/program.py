@@ -7,7 +7,7 @@ Invariant: whatever is wrong with a call is reported before anything is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from svod.codegen.reach import BELOW
 from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, host_view, list_of_buffers
@@ -35,6 +35,28 @@ class Runner(Protocol):
         """The machine code as text, or what comes closest."""
 
 
+@runtime_checkable
+class QueuedRunner(Runner, Protocol):
+    """A runner of a device with streams."""
+
+    def queue(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims, stream: object, wait: bool) -> None:
+        """Launches in a stream, None being that of the context, and waits if told to. LaunchError for what is no stream."""
+
+    def fast_queue(self, stream: object, wait: bool, args: tuple[Any, ...]) -> bool:
+        """The same without checks; False, and nothing done, if something is not plain."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A runner that can show what its record does not hold."""
+
+    def source(self) -> str:
+        """The rendered text."""
+
+    def resources(self) -> Mapping[str, int]:
+        """What a launch takes of the device."""
+
+
 class Program:
     """An executable kernel. `program.execute(buffers, vals)`, or `program(a, b, c, n=16)`."""
 
@@ -43,6 +65,7 @@ class Program:
         self.compiled, self.limits, self._view_of = spec, limits, view_of
         self._runner = runner
         self._fast = runner.fast()
+        self._queued = runner if isinstance(runner, QueuedRunner) else None
         meta = spec.meta
         self._scalars = tuple(ScalarArg(p.name, p.min, p.max, p.dtype) for p in meta.scalars)
         self._names = frozenset(meta.var_names)
@@ -69,7 +92,14 @@ class Program:
     @property
     def source(self) -> str:
         """The rendered text the kernel was compiled from."""
+        if self.compiled.src is None and isinstance(self._runner, Telling):
+            return self._runner.source()
         return self.compiled.src or ""
+
+    @property
+    def resources(self) -> Mapping[str, int]:
+        """What a launch takes of the device, as its compiler found: registers, shared bytes, …; empty where nothing is known."""
+        return self._runner.resources() if isinstance(self._runner, Telling) else {}
 
     @property
     def asm(self) -> str:
@@ -106,40 +136,43 @@ class Program:
     ) -> None:
         """Runs the kernel on `buffers` (svod Buffers, NumPy arrays, DLPack or buffer-protocol objects) and scalar `vals`, and waits.
 
-        `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Raises ArgumentError or LaunchError
-        before anything is written, or LaunchError after the launch if an assertion of the kernel failed.
+        `vals` come in the order of `var_names`, or by name. Explicit sizes replace the derived ones. Where the device has streams, it runs
+        in `stream` (a svod.Stream, or one of torch or CuPy), and with `wait=False` is not waited for if no host array takes part. Raises
+        ArgumentError or LaunchError before anything is written, or LaunchError after the launch if an assertion of the kernel failed.
         """
         try:
-            if (
-                self._fast is not None
-                and global_size is None
-                and local_size is None
-                and stream is None
-                and type(vals) in _PLAIN
-                and self._fast(*buffers, *vals)
-            ):
+            plain = global_size is None and local_size is None and type(vals) in _PLAIN
+            if plain and stream is None and self._fast is not None and (wait or self._queued is None):
+                if self._fast(*buffers, *vals):
+                    return
+            elif plain and self._queued is not None and self._queued.fast_queue(stream, wait, (*buffers, *vals)):
                 return
         except TypeError:  # what is no sequence cannot be unpacked: the checks below say so
             if hasattr(type(buffers), "__iter__"):
                 raise
-        self._checked(buffers, vals, (global_size, local_size), stream)
+        self._checked(buffers, vals, (global_size, local_size), (stream, wait))
 
     def __call__(self, *buffers: object, **vals: int | float) -> None:
         """`program(out, a, b, n=16)`: buffers by position, scalars by name."""
         if self._fast is not None and vals.keys() == self._names and self._fast(*buffers, *map(vals.__getitem__, self.var_names)):
             return
-        self._checked(buffers, vals, (None, None), None)
+        self._checked(buffers, vals, (None, None), (None, True))
 
     def _checked(
-        self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], stream: object
+        self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], order: tuple[object, bool]
     ) -> None:
-        if stream is not None:
+        stream, wait = order
+        if stream is not None and self._queued is None:
             raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {shown(stream)} was given", hint="leave stream out")
         given = list_of_buffers(self.name, [p.name for p in self._buffers], buffers)
         values = check_values(self.name, self._scalars, vals)
         dims = self.launch_dims(values, *sizes)
         views = check_buffers(self.name, self._needs(values), given, self._view_of)
-        if not dims.empty:
+        if dims.empty:
+            return
+        if self._queued is not None:
+            self._queued.queue(views, values, dims, stream, wait)
+        else:
             self._runner.run(views, values, dims)
 
     def launch_dims(

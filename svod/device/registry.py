@@ -24,13 +24,10 @@ if TYPE_CHECKING:
 
 GROUP = "svod.devices"
 BUILT_IN: Mapping[str, str] = {"CPU": "svod.device.cpu:PROBE", "CC": "svod.device.cc:PROBE", "INTERP": "svod.device.interp:PROBE",
-                                "NULL": "svod.device.null:PROBE", "OPENCL": "svod.device.opencl:PROBE"}
+                                "NULL": "svod.device.null:PROBE", "OPENCL": "svod.device.opencl:PROBE",
+                                "HIP": "svod.device.hip:PROBE", "METAL": "svod.device.metal:PROBE", "WEBGPU": "svod.device.webgpu:PROBE",
+                                "CUDA": "svod.device.cuda:PROBE"}
 """svod's own devices: name -> where the probe is. Loaded when they are asked for."""
-PLANNED: Mapping[str, str] = {
-    "WEBGPU": "WGSL through wgpu", "CUDA": "CUDA C through NVRTC and the driver", "METAL": "rendered source", "HIP": "rendered source",
-}
-"""Devices that svod is to have, and what they will use. A plug-in may have one of these names meanwhile."""
-USABLE_NOW = "use CPU, or INTERP to check every access"
 TAKES_ARGUMENT = frozenset(("NULL",))
 """Which of these take a word after the colon; the others take a number. Plug-ins are handed either."""
 DEVICES_KEPT = 1 << 16
@@ -143,12 +140,8 @@ class Registry:
         self._open: MemoryCache[str, object] = MemoryCache(DEVICES_KEPT)
 
     def list_devices(self) -> list[DeviceInfo]:
-        """What each probe finds, a line for each plug-in that is broken or refused, and one for each device that is planned; svod's own
-        first. Opens nothing, never raises."""
-        known = self._all()
-        planned = [DeviceInfo(name, False, f"planned, not there yet: {uses}", USABLE_NOW) for name, uses in PLANNED.items()
-                   if self.built_in.keys() >= BUILT_IN.keys() and all(k.name != name for k in known)]
-        return [*(info for k in known for info in _listed(k)), *planned]
+        """What each probe finds, and a line for each plug-in that is broken or refused; svod's own first. Opens nothing, never raises."""
+        return [info for k in self._all() for info in _listed(k)]
 
     def open_device(self, name: str, *, offline: str = "") -> object:
         """The Device called `name`: the same object each time. With `offline`, one that only renders and compiles for that architecture.
@@ -200,8 +193,6 @@ class Registry:
                 raise DeviceUnavailable(f"{base} cannot be opened: {known.refusal}", at=known.origin, hint=_cure(known))
             if known.name == base:
                 return known
-        if base in PLANNED:
-            raise DeviceUnavailable(f"{base} is planned, and not there yet", hint=USABLE_NOW)
         names = [known.name for known in everything if not known.refusal]
         near = [f"did you mean {n}? " for n in difflib.get_close_matches(base, names, 1)]
         raise DeviceUnavailable(f"there is no device called {base}", hint=f"{''.join(near)}known: {', '.join(names)}")

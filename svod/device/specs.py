@@ -35,16 +35,19 @@ MAX_NEED = 1 << 60
 class LaunchNeeds:
     """What the runtime must provide for a launch: phases to run, bytes of scratch of the launch, and of each core. SpecError if absurd.
 
-    `record_words`: 64-bit words of the record in which a failing ASSERT leaves what it has to say; 0 for a kernel without one.
+    `record_words`: words of the record in which a failing ASSERT leaves what it has to say, and a PRINT on devices with memory of their
+    own; 64-bit words on the CPU, 32-bit words on those (svod/renderers/records.py); 0 for a kernel that has none. `align`: bytes of which
+    the place of every buffer has to be a multiple, on devices with memory of their own.
     """
 
     phases: int = 1
     shared_bytes: int = 0
     private_bytes: int = 0
     record_words: int = 0
+    align: int = 1
 
     def __post_init__(self) -> None:
-        for f, least in (("phases", 1), ("shared_bytes", 0), ("private_bytes", 0), ("record_words", 0)):
+        for f, least in (("phases", 1), ("shared_bytes", 0), ("private_bytes", 0), ("record_words", 0), ("align", 1)):
             value = getattr(self, f)
             if type(value) is not int or not least <= value <= MAX_NEED:
                 raise SpecError(f"a launch cannot need {f} = {value!r}", hint=f"a whole number from {least} to {MAX_NEED}")
@@ -292,7 +295,7 @@ def to_payload(spec: CompiledSpec, machine_code: Blob = b"") -> Blob:
         "name": spec.name, "digest": digest(spec.ast) if spec.ast is not None else spec.ast_digest,
         "buffers": [[p.name, repr(p.dtype), p.slot, p.space and p.space.value, p.reads + 2 * p.writes, p.size] for p in meta.buffers],
         "counts": [len(meta.vars), 3, 3 if meta.local_size else 0, len(spec.reach), int(spec.work is not None), len(spec.ids)],
-        "needs": [spec.needs.phases, spec.needs.shared_bytes, spec.needs.private_bytes, spec.needs.record_words],
+        "needs": [getattr(spec.needs, f.name) for f in fields(spec.needs)],
         "aliases": [[slot, sorted(others)] for slot, others in spec.aliases],
         "source": spec.src is not None, "lengths": [len(text), len(src), len(spec.bytes), len(machine_code)],
     }, separators=(",", ":")).encode()
@@ -320,6 +323,13 @@ def from_payload(payload: Blob) -> tuple[CompiledSpec, Blob]:
         raise SpecError(f"the compiled kernel cannot be read: {e.what}", at=e.at) from e
 
 
+def _exactly(values: Sequence[Any], count: int) -> Sequence[Any]:
+    """ValueError for more or fewer."""
+    if len(values) != count:
+        raise ValueError(f"{len(values)} values in place of {count}")
+    return values
+
+
 def _cut(body: Any, lengths: Sequence[int]) -> list[Any]:
     """`body` in parts of these lengths, and nothing left over."""
     parts, at = [], 0
@@ -335,13 +345,13 @@ def _restored(header: dict[str, Any], parts: list[Blob]) -> tuple[CompiledSpec, 
     text, src, data, machine_code = parts
     name, ast_digest, source = (_typed(header[key], kind) for key, kind in (("name", str), ("digest", str), ("source", bool)))
     variables, global_size, local_size, reach, work, ids = _cut(parse(text.decode()).src, header["counts"])
-    phases, shared_bytes, private_bytes, record_words = header["needs"]
+    needs = LaunchNeeds(*_exactly(header["needs"], len(fields(LaunchNeeds))))
     buffers = [_buffer(*row) for row in header["buffers"]]
     slots, outs, ins = _slots(buffers)
     meta = Metadata((*buffers, *map(_scalar, variables)), variables, slots, outs, ins, global_size, local_size or None)
     spec = CompiledSpec(
         name, src.decode("utf-8", "surrogatepass") if source else None, data, None, meta,
-        LaunchNeeds(phases, shared_bytes, private_bytes, record_words), reach, work[0] if work else None,
+        needs, reach, work[0] if work else None,
         tuple((slot, frozenset(others)) for slot, others in header["aliases"]), ast_digest, ids)
     return spec, machine_code
 

@@ -100,6 +100,28 @@ class SubgroupArg:
 
 
 @dataclass(frozen=True, slots=True)
+class MmaArg:
+    """A product of small matrices by a subgroup: m x k by k x n, added to m x n.
+
+    `layout` says who holds which element: "rows" is the kernel language's (`svod.lang.mma`), for subgroups of `width` work items; any other
+    is that of a target's own instruction: "f16", "bf16", "i8", "u8" and the fp8 formats are the operand types of NVIDIA's mma.sync.
+    """
+
+    m: int
+    n: int
+    k: int
+    width: int
+    layout: str = "rows"
+
+    def held(self) -> tuple[int, int, int]:
+        """How many values of a, of b and of the sums each work item gives."""
+        if self.layout == "rows":
+            parts = max(1, self.width // self.m)
+            return self.k // parts, self.k // parts, self.n // parts
+        return 4, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
 class MessageArg:
     """What a PRINT or ASSERT says, with {} for each value, and where it was written.
 
@@ -169,12 +191,21 @@ class MemArg:
     dynamic: bool = False
 
 
+EMITTED = -3
+"""What the path of a loop begins with that was written straight into a linear program: no kernel has that loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class RangeArg:
     """An axis: its path (the axis number, then one number per SPLIT) and its kind. Nests by the order of paths."""
 
     path: tuple[int, ...]
     kind: AxisKind = AxisKind.LOOP
+
+    @property
+    def label(self) -> str:
+        """The path as part of a name: 0_1."""
+        return "_".join(map(str, self.path[self.path[:1] == (EMITTED,):])).replace("-", "m")
 
 
 @dataclass(frozen=True, slots=True)

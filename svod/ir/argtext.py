@@ -92,6 +92,7 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     args.KernelInfo: _kernel,
     args.ValueArg: lambda a: _fields(id=a.id, name=a.name or None),
     args.SubgroupArg: lambda a: ", ".join([a.kind.value, _fields(width=a.width, op=a.op)]),
+    args.MmaArg: lambda a: _fields(m=a.m, n=a.n, k=a.k, width=a.width, layout=None if a.layout == "rows" else a.layout),
     args.MessageArg: lambda a: _fields(text=a.text, place=a.place or None, kind=a.kind or None),
     args.ThreadsInfo: lambda a: ", ".join(
         [*[_fields(name=a.name)] * bool(a.name), f"block=[{', '.join(map(str, a.block))}]", f"subgroup={a.subgroup}"]),
@@ -256,6 +257,7 @@ _READ: dict[type, Callable[[_Reader], Any]] = {
     args.ValueArg: lambda r: args.ValueArg(r.whole("id"), r.string("name", "")),
     args.SubgroupArg: lambda r: args.SubgroupArg(r.word(args.SubgroupKind), r.whole("width"),
                                                  r.word(Op, "op") if "op" in r.named else None),
+    args.MmaArg: lambda r: args.MmaArg(r.whole("m"), r.whole("n"), r.whole("k"), r.whole("width"), r.string("layout", "rows")),
     args.MessageArg: lambda r: args.MessageArg(r.string("text"), r.string("place", ""), r.string("kind", "")),
     args.ThreadsInfo: lambda r: args.ThreadsInfo(r.string("name", ""), r.block(), r.whole("subgroup")),
     args.BarrierScope: lambda r: r.word(args.BarrierScope),

@@ -18,7 +18,7 @@ from svod.ir.uop import UOp
 
 INSTRUCTIONS = LEAVES | PURE | {
     Op.SPECIAL, Op.RANGE, Op.END, Op.LOOP, Op.ENDLOOP, Op.BREAK, Op.IF, Op.ENDIF, Op.INDEX, Op.LOAD, Op.STORE,
-    Op.ATOMIC, Op.BARRIER, Op.GROUP, Op.PRINT, Op.ASSERT}
+    Op.ATOMIC, Op.BARRIER, Op.GROUP, Op.PRINT, Op.ASSERT, Op.MMA, Op.SUBGROUP}
 """What may stand in a LINEAR program. A GROUP does nothing there."""
 
 

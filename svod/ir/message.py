@@ -1,7 +1,7 @@
 """What a kernel says: the text of a PRINT, the error of an ASSERT that does not hold. The same words wherever it runs.
 
 Owns: how values read as text, how the ASSERTs of a kernel are told apart. Must not know what executes them.
-Invariant: ASSERTs of one number say the same.
+Invariant: ASSERTs of one number say the same, and so do PRINTs.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from svod.dtype import DType
+from svod.dtype import DType, dtypes
 from svod.errors import ArgumentError, LaunchError
 from svod.ir.ops import Op
 from svod.ir.semantics import storage
@@ -62,8 +62,7 @@ class Assertion:
     @property
     def number(self) -> int:
         """A positive number of 62 bits, another one for whatever says something else; the same in every process."""
-        key = repr((self.text, self.place, [repr(t) for t in self.dtypes], *filter(None, (self.kind,))))
-        return 1 + (int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 2)
+        return 1 + _digest((self.text, self.place, [repr(t) for t in self.dtypes], *filter(None, (self.kind,))))
 
     def what(self, values: Sequence[Any]) -> str:
         """What failed, with the values of the work item it failed in."""
@@ -78,6 +77,38 @@ class Assertion:
         if self.kind == "bounds":
             return ArgumentError(self.what(values), at=at, hint="guard the access by a condition, or pass an array that is large enough")
         return LaunchError(self.what(values), at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a PRINT says: its text, the dtypes of its values. Floats of fewer than 32 bits are printed as the f32 of that value."""
+
+    text: str
+    dtypes: tuple[DType, ...]
+
+    @staticmethod
+    def of(u: UOp) -> Line:
+        """Of a PRINT."""
+        return Line(u.arg.text, tuple(dtypes.f32 if s.dtype.is_float and s.dtype.bits < 32 else s.dtype for s in u.src))
+
+    @property
+    def number(self) -> int:
+        """An odd number of 62 bits, another one for whatever says something else; the same in every process."""
+        return 1 | _digest((self.text, [repr(t) for t in self.dtypes]))
+
+    def said(self, values: Sequence[Any]) -> str:
+        """The line, with the values of a work item."""
+        return filled(self.text, [word(v, t) for v, t in zip(values, self.dtypes, strict=True)])
+
+
+def _digest(what: tuple[Any, ...]) -> int:
+    """62 bits of it."""
+    return int.from_bytes(blake2b(repr(what).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") >> 2
+
+
+def lines(kernel: UOp) -> dict[int, Line]:
+    """The PRINTs of a thread kernel or a linear program, by number."""
+    return {x.number: x for x in map(Line.of, kernel.find(Op.PRINT))}
 
 
 def assertions(kernel: UOp) -> dict[int, Assertion]:

@@ -136,6 +136,7 @@ class Op(Enum):
     CONTINUE = auto()
     RETURN = auto()
     SUBGROUP = auto()
+    MMA = auto()
     PRINT = auto()
     ASSERT = auto()
     THREADS = auto()
@@ -318,6 +319,11 @@ OPS: dict[Op, OpDef] = {
     Op.SUBGROUP: OpDef(
         (1, 2), None, "An exchange among the work items of a subgroup: of the first operand, by the second.", Effect.READ,
         arg=args.SubgroupArg
+    ),
+    Op.MMA: OpDef(
+        (3, None), None, "Thread kernels: a product of small matrices by a subgroup: the VALUEs it binds, what each work item gives of a, "
+        "of b, and of the sums. In linear programs the operands are three vectors, and its value is that of the sums.", Effect.READ,
+        arg=args.MmaArg
     ),
     Op.PRINT: OpDef((0, None), _void, "Thread kernels, and what becomes of them: prints the operands in a line.", Effect.WRITE,
                     arg=args.MessageArg),

@@ -65,6 +65,7 @@ THREADS = Spec("THREADS", (
     kernel.access_goes_through_index, kernel.index_points_into_memory, kernel.load_has_alternative, kernel.stored_value_matches,
     kernel.atomic_fits, kernel.special_has_three_axes, kernel.variable_has_bounds, kernel.names_are_identifiers,
     threads.value_is_a_number, threads.let_fits, threads.conditions_are_bool, threads.for_counts_integers, threads.jumps_take_no_operand,
-    kernel.compare_exchange_fits, threads.subgroup_fits, threads.message_fits, threads.hidden_variables_agree, threads.group_fits,
-    threads.ids_are_of_the_launch, *_ROOTS, threads.values_are_bound_once, threads.values_are_in_scope, threads.jumps_stand_in_loops))
+    kernel.compare_exchange_fits, threads.subgroup_fits, threads.mma_fits, threads.message_fits, threads.hidden_variables_agree,
+    threads.group_fits, threads.ids_are_of_the_launch, *_ROOTS, threads.values_are_bound_once, threads.values_are_in_scope,
+    threads.jumps_stand_in_loops))
 """A thread kernel: what the author wrote, before anything is done to it."""

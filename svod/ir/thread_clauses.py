@@ -13,7 +13,8 @@ from svod.ir.clause import LEAVES, clause
 from svod.ir.kernel_clauses import CORE_ID
 from svod.ir.ops import MEMORIES, REDUCTIONS, Op
 from svod.ir.semantics import PURE, VECTOR_OPS, reduces
-from svod.ir.threads import ACTIONS, AXES, MAX_BLOCK, MAX_GROUPS, MAX_ITEMS, MAX_SUBGROUP, STATEMENTS, grid_variable, needed_values
+from svod.ir.threads import ACTIONS, AXES, MAX_BLOCK, MAX_GROUPS, MAX_ITEMS, MAX_SUBGROUP, STATEMENTS, bound_by, grid_variable
+from svod.ir.threads import needed_values as needed
 from svod.ir.uop import UOp
 
 THREAD_OPS = (LEAVES - {Op.DEFINE_SCRATCH}) | (PURE - VECTOR_OPS) | STATEMENTS | ACTIONS | {
@@ -121,6 +122,21 @@ def subgroup_fits(u: UOp) -> str | None:
     return None if u.dtype is wanted else f"SUBGROUP {kind.value} of {value} is {u.dtype}"
 
 
+@clause(Op.MMA, hint="svod.lang.mma makes one: its description says how many values each work item gives of what")
+def mma_fits(u: UOp) -> str | None:
+    """An MMA binds as many VALUEs as it is given sums, of their dtype; the values of a are of one dtype, and so are those of b."""
+    if u.arg.layout == "rows" and ((u.arg.m, u.arg.n) != (16, 16) or u.arg.width not in (16, 32, 64) or u.arg.k not in (16, 32)):
+        return f"an MMA of {u.arg.m} x {u.arg.n} x {u.arg.k} by {u.arg.width} work items"
+    left, right, sums = u.arg.held()
+    if len(u.src) != left + right + 2 * sums:
+        return f"an MMA with {len(u.src)} operands, not {left + right + 2 * sums}"
+    kinds = [{s.dtype for s in u.src[sums:][:left]}, {s.dtype for s in u.src[sums + left:][:right]},
+             {s.dtype for s in (*u.src[:sums], *u.src[-sums:])}]
+    if any(s.op is not Op.VALUE for s in u.src[:sums]):
+        return "an MMA that binds no VALUEs"
+    return None if all(len(kind) == 1 for kind in kinds) else f"an MMA of {', '.join(sorted(str(s.dtype) for s in u.src))}"
+
+
 @clause(Op.PRINT, Op.ASSERT, hint="write one {} for each value")
 def message_fits(u: UOp) -> str | None:
     """A message has a {} for each value, which is a number or a bool."""
@@ -141,8 +157,10 @@ def group_fits(u: UOp) -> str | None:
     width = u.arg.subgroup
     if not 1 <= width <= MAX_SUBGROUP or width & (width - 1):
         return f"a subgroup of {width} work items"
-    wide = next((s for s in u.find(Op.SUBGROUP) if s.arg.width > width), None)
-    return None if wide is None else f"a SUBGROUP of width {wide.arg.width} where a subgroup has {width} work items"
+    wide = next((s for s in u.find(Op.SUBGROUP, Op.MMA) if s.arg.width > width), None)
+    if wide is None:
+        return None
+    return f"{'an MMA' if wide.op is Op.MMA else 'a SUBGROUP'} of width {wide.arg.width} where a subgroup has {width} work items"
 
 
 @clause(Op.THREADS, hint="svod.ir.threads.block_id(axis) and thread_id(axis, block) make the ids")
@@ -171,23 +189,24 @@ def hidden_variables_agree(u: UOp) -> str | None:
 
 @clause(Op.THREADS, hint="give every LET and FOR a VALUE with an id of its own; a variable that changes is a DEFINE_REG")
 def values_are_bound_once(u: UOp) -> str | None:
-    """One LET or FOR binds a VALUE; one id is one VALUE."""
+    """One LET, FOR or MMA binds a VALUE; one id is one VALUE."""
     binder: dict[int, UOp] = {}
     known: dict[int, UOp] = {}
     for n in u.toposort():
         if n.op is Op.VALUE and known.setdefault(n.arg.id, n) is not n:
             return f"the VALUE {n.arg.id} is declared twice: {known[n.arg.id]!r} and {n!r}"
-        if n.op in (Op.LET, Op.FOR) and n.src[0].op is Op.VALUE and binder.setdefault(n.src[0].arg.id, n) is not n:
-            return f"the VALUE {n.src[0].arg.id} {n.src[0].arg.name!r} is bound twice"
+        for v in bound_by(n):
+            if v.op is Op.VALUE and binder.setdefault(v.arg.id, n) is not n:
+                return f"the VALUE {v.arg.id} {v.arg.name!r} is bound twice"
     return None
 
 
 @clause(Op.THREADS, hint="bind it earlier, in this BLOCK or in one around it; what leaves a loop or a branch goes through a DEFINE_REG")
 def values_are_in_scope(u: UOp) -> str | None:
-    """A VALUE is used after its LET in the same BLOCK or in BLOCKs inside it, or inside the FOR that binds it."""
+    """A VALUE is used after its LET or MMA in the same BLOCK or in BLOCKs inside it, or inside the FOR that binds it."""
     for statement, bound, _ in walk(u):
-        for s in statement.src[statement.op in (Op.LET, Op.FOR):]:
-            if s.op is not Op.BLOCK and (lost := needed_values(s) - bound):
+        for s in statement.src[len(bound_by(statement)):]:
+            if s.op is not Op.BLOCK and (lost := needed(s) - bound):
                 first = min(lost, key=lambda v: int(v.arg.id))
                 return f"{statement.op.name} uses the VALUE {first.arg.id} {first.arg.name!r} where it is not bound"
     return None
@@ -214,8 +233,8 @@ def walk(threads: UOp) -> Iterator[tuple[UOp, set[UOp], bool]]:
             stack.pop()
             continue
         yield s, bound, looped
-        if s.op is Op.LET:
-            bound.add(s.src[0])
+        if s.op is not Op.FOR:
+            bound.update(bound_by(s))
         for k in reversed(_BLOCKS.get(s.op, ())[:len(s.src)]):
             inside = bound | {s.src[0]} if s.op is Op.FOR else set(bound)
             enter(s.src[k], inside, looped or s.op in (Op.FOR, Op.LOOP))

@@ -20,11 +20,19 @@ MAX_SUBGROUP = 64
 MAX_DYNAMIC = 1 << 20
 """Bytes of dynamic shared memory that a launch may give a group; devices may allow less."""
 STATEMENTS = frozenset((
-    Op.LET, Op.STORE, Op.BRANCH, Op.FOR, Op.LOOP, Op.BREAK, Op.CONTINUE, Op.RETURN, Op.BARRIER, Op.PRINT, Op.ASSERT))
+    Op.LET, Op.STORE, Op.BRANCH, Op.FOR, Op.LOOP, Op.BREAK, Op.CONTINUE, Op.RETURN, Op.BARRIER, Op.PRINT, Op.ASSERT,
+    Op.MMA))
 """What a BLOCK holds."""
 ACTIONS = frozenset((Op.LOAD, Op.ATOMIC, Op.SUBGROUP))
 """What stands as the second operand of a LET only: it happens there, once."""
 NOTHING: frozenset[UOp] = frozenset()
+
+
+def bound_by(statement: UOp) -> tuple[UOp, ...]:
+    """The VALUEs that a statement binds: for what comes behind it, or, a FOR, for its BLOCK."""
+    if statement.op is Op.MMA:
+        return statement.src[:statement.arg.held()[2]]
+    return statement.src[:1] if statement.op in (Op.LET, Op.FOR) else ()
 
 
 def grid_variable(axis: int) -> UOp:
@@ -40,6 +48,12 @@ def block_id(axis: int) -> UOp:
 def thread_id(axis: int, block: tuple[int, int, int]) -> UOp:
     """The number of the work item in its group along `axis` (0 to 2); `block` is the shape of the group."""
     return UOp.special(SpecialKind.LOCAL, axis, block[axis])
+
+
+def thread_number(block: tuple[int, int, int]) -> UOp:
+    """The number of the work item in its group, counted with x fastest."""
+    x, y, z = (thread_id(axis, block) for axis in range(3))
+    return x + block[0] * (y + block[1] * z)
 
 
 def shared_variable() -> UOp:

@@ -81,7 +81,8 @@ class Kernel:
         if len(key) == 4 and not Stream.fits(key[3]):
             raise LaunchError(f"kernel {self.name!r}: stream is {key[3]!r}", hint="None, sl.Stream(…), or a stream of torch or CuPy")
         shared = count(key[2], "smem", self.name) if len(key) > 2 and key[2] is not None else 0
-        return Launch(site, (grid, 1, 1) if type(grid) is int and grid >= 0 else size(grid, "grid", self.name), shared)
+        launch = Launch(site, (grid, 1, 1) if type(grid) is int and grid >= 0 else size(grid, "grid", self.name), shared)
+        return launch if len(key) < 4 or default_stream(key[3]) else launch.within(key[3])
 
     def launch(self, *args: Any, threads: Any = None, block: Any = None, **kwargs: Any) -> None:
         """Runs the kernel for `threads` work items, along 1 to 3 axes: as many groups as it takes, whose surplus items do nothing."""
@@ -176,6 +177,11 @@ class Kernel:
 
     def __deepcopy__(self, memo: object) -> Kernel:
         return self
+
+
+def default_stream(stream: Any) -> bool:
+    """Whether it is none, or a Stream of none."""
+    return stream is None or (isinstance(stream, Stream) and stream.handle is None)
 
 
 def _unpickled(origin: Origin, name: str, subgroup: int, device: str | None) -> Kernel:

@@ -12,6 +12,7 @@ from typing import Any
 from svod.config import settings
 from svod.device.buffer import Buffer
 from svod.device.device import Device
+from svod.device.stream import in_stream
 from svod.errors import LaunchError
 from svod.lang.binding import ArgumentType, Signature
 from svod.lang.blame import largest_shared
@@ -79,6 +80,10 @@ class Launch:
     def __repr__(self) -> str:
         return f"<launch of {self._site.signature.name}: grid {self._grid}, block {self._site.block}>"
 
+    def within(self, stream: object) -> Launch:
+        """The same launch in a stream of the device, where it has streams: not waited for, unless the host takes part."""
+        return StreamLaunch(self, stream)
+
     def compile(self, *args: Any, **kwargs: Any) -> Variant:
         """The compiled form for these arguments, which may also be types (`Array[f32]`, `f32`, `i32`). Runs nothing."""
         devices = dict.fromkeys(v.device.name for v in (*args, *kwargs.values()) if isinstance(v, Buffer))
@@ -114,6 +119,34 @@ class Launch:
         check_shared((variant.shared_bytes, self._shared), variant.limits, self._site.signature.name,
                      lambda: largest_shared(variant.trace.places))
         return variant
+
+
+class StreamLaunch(Launch):
+    """A launch in a stream."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, launch: Launch, stream: object) -> None:
+        super().__init__(launch._site, launch._grid, launch._shared)
+        self._threads, self._stream = launch._threads, stream
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Runs the kernel in the stream. Errors as `Launch`; what fails on the device is said when somebody waits for it."""
+        with in_stream(self._stream):
+            super().__call__(*args, **kwargs)
+
+    def prepare(self, *args: Any, **kwargs: Any) -> Prepared:
+        """The launch with its arguments, in the stream. Errors as a call."""
+        made = super().prepare(*args, **kwargs)
+        native, stream = made._native, self._stream
+
+        def run() -> bool:
+            with in_stream(stream):
+                if not native():
+                    made.variant.launch(made._grid, made._args, made._threads)
+            return True
+        made._native = run
+        return made
 
 
 class Prepared:

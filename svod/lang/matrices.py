@@ -1,7 +1,7 @@
 """Products of small matrices by a whole subgroup: `mma`, and who holds which element.
 
-Owns: mma, its layouts, what it accepts. Must not know how exchanges are carried out.
-Invariant: products are exact for types narrower than f32 and for integers; each element adds them in order of k, one rounding a step.
+Owns: mma, its layouts, what it accepts. Must not know how it is carried out (svod.ir.products, or a target's matrix units).
+Invariant: products are exact for types narrower than f32 and for integers.
 """
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import Any
 
 from svod.dtype import DType, dtypes
 from svod.errors import KernelError
+from svod.ir.args import MmaArg
+from svod.ir.ops import Op
+from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builtin import builtin
-from svod.lang.calls import call
-from svod.lang.diagnostics import static_range
-from svod.lang.ids import lane_id
-from svod.lang.mathematics import fma
-from svod.lang.subgroups import shuffle
 from svod.lang.tracer import Tracer
 from svod.lang.value import Dynamic, Vector, describe, static_number
 
@@ -35,7 +33,8 @@ def mma(t: Tracer, a: Any, b: Any, c: Any, *shape: Any) -> tuple[Dynamic, ...]:
     of scalars. With parts = s // 16 and g = l // 16: `a` is row l % 16, columns g * k / parts and on (k / parts values); `b` is column
     l % 16, rows g * k / parts and on; `c` and the result are column l % 16, rows g * 16 / parts and on (16 / parts values). 64 lanes hold
     4 values of each for k = 16. Types: f32, f16, bf16, fp8 with f32 in c; i8, u8 with i32. Every lane of the subgroup has to take part.
-    The layouts for 64 lanes are those of AMD's v_mfma_*_16x16x16 and 16x16x32 instructions.
+    The layouts for 64 lanes are those of AMD's v_mfma_*_16x16x16 and 16x16x32 instructions. Each sum gets its products in order of k, one
+    rounding a step; on GPUs whose matrix units are used (CUDA, subgroup=32, operands of one narrow type) in the unit's order and rounding.
     """
     known = tuple(map(static_number, shape)) if shape else SHAPES[0]
     if known not in SHAPES:
@@ -45,8 +44,10 @@ def mma(t: Tracer, a: Any, b: Any, c: Any, *shape: Any) -> tuple[Dynamic, ...]:
     left, right = (_fragment(v, name, SHAPES[SHAPES.index(known)][2] // parts) for v, name in ((a, "a"), (b, "b")))
     kind = _accumulated(left[0].dtype, right[0].dtype)
     held = tuple(arithmetic.implicit(v, kind, "an element of c of mma()") for v in _entries(c, "c", EDGE // parts))
-    wide = ([arithmetic.cast(v, kind) for v in side] for side in (left, right))
-    return tuple(call(t, _multiply_add, [*wide, [Dynamic(v) for v in held]], {}))
+    sums = [t.builder.value(kind, "sum") for _ in held]
+    given = (*(v.uop for v in (*left, *right)), *held)
+    t.builder.emit(UOp(Op.MMA, (*sums, *given), MmaArg(*known, t.subgroup), dtypes.void))
+    return tuple(map(Dynamic, sums))
 
 
 def _whole_subgroups(t: Tracer) -> None:
@@ -83,15 +84,3 @@ def _accumulated(left: DType, right: DType) -> DType:
             return kind
     names = ", ".join(map(repr, (*_FLOATS, *_INTEGERS)))
     raise KernelError(f"mma() of {left!r} and {right!r}", hint=f"floats with floats, integers with integers: {names}")
-
-
-def _multiply_add(a: Any, b: Any, c: Any) -> Any:
-    """Written in the kernel language. Lane l % 16 + 16 * part holds the rows (of b: columns) l % 16 of the part of k."""
-    rows = len(c)
-    column, first_row = lane_id() % EDGE, lane_id() // EDGE * rows
-    for part in static_range(EDGE // rows):
-        for x, y in zip(a, b):  # noqa: B905  (traced)
-            right = shuffle(y, column + EDGE * part)
-            for r in static_range(rows):
-                c[r] = fma(shuffle(x, first_row + r + EDGE * part), right, c[r])
-    return c

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from svod.device.locks import new_lock
 from svod.errors import KernelError
 from svod.lang.carried import rewritten
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_parsing = new_lock()
+"""Python 3.11 counts the depth of trees that are being made for all threads together: two at a time can be a SystemError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,9 @@ def _block(lines: Sequence[str], line: int) -> str:
 @lru_cache(maxsize=256)
 def _parsed(file: str, text: str) -> ast.Module:
     """The tree of a text; the same one for the same text, so that what is known of a node is known the next time. SyntaxError."""
-    return rewritten(ast.parse(text, file), text)
+    with _parsing:
+        tree = ast.parse(text, file)
+    return rewritten(tree, text)
 
 
 def _functions(tree: ast.Module, line: int) -> Iterator[FunctionNode]:

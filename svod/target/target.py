@@ -62,6 +62,10 @@ class Target:
     """A branch that most iterations do not take is cheap, so rarely wanted work is skipped."""
     checks: frozenset[str] = frozenset()
     """Run-time checks that kernels for this target can contain: bounds, race, overflow."""
+    subgroup: int = 0
+    """Work items of a group, by number, that hand registers to one another by shuffles: a power of two; 0 if there are none."""
+    products: frozenset[str] = frozenset()
+    """Types of the operands that matrix units of its subgroups multiply, see `svod.ir.args.MmaArg`."""
     limits: Limits = field(default_factory=Limits)
     caches: Caches = field(default_factory=Caches)
 

@@ -3,7 +3,7 @@
 Owns: the list of modules that hold kernels. Must not know devices.
 """
 from svod.testing import elementwise_kernels, memory_kernels, ragged_kernels, reduction_kernels
-from svod.testing.case import CASES, Array, Case, axes, case, f32, p, rng
+from svod.testing.case import CASES, Array, Case, Maker, axes, case, f32, p, rng
 
 MODULES = (elementwise_kernels, reduction_kernels, memory_kernels, ragged_kernels)
-__all__ = ["CASES", "MODULES", "Array", "Case", "axes", "case", "f32", "p", "rng"]
+__all__ = ["CASES", "MODULES", "Array", "Case", "Maker", "axes", "case", "f32", "p", "rng"]

@@ -6,16 +6,14 @@ Invariant: an SvodError is printed as its message, never as a traceback.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-import svod
 from svod.codegen.pipeline import PIPELINE
 from svod.errors import SvodError
-from svod.tools import cache_commands
+from svod.tools import cache_commands, device_commands
 from svod.tools import doctor as clinic
 from svod.tools.output import print_json, print_table
 from svod.version import __version__
@@ -54,22 +52,7 @@ def root(version: Version = False) -> None:
     """Options that stand before the command."""
 
 
-@app.command()
-def devices(as_json: AsJson = False) -> None:
-    """List the devices: what is there; for what is not, why, and what to install."""
-    found = svod.devices()
-    if as_json:
-        print_json([{"name": d.name, "available": d.available, "why": d.why, "hint": d.hint, "details": dict(d.details)} for d in found])
-        return
-    rows = [(d.name, "yes" if d.available else "no", _device_notes(d.available, d.why, d.hint, d.details)) for d in found]
-    print_table(("device", "available", ""), rows)
-
-
-def _device_notes(available: bool, why: str, hint: str, details: Mapping[str, str]) -> str:
-    """The last column of `svod devices`."""
-    if available:
-        return ", ".join(f"{key} {value}" for key, value in details.items())
-    return "\n".join(filter(None, (why, hint and f"hint: {hint}")))
+device_commands.add_to(app)
 
 
 @app.command()

@@ -40,6 +40,7 @@ from svod.target.target import CPU_ARITHMETIC, CPU_NATIVE, ESSENTIAL
 from svod.tools.builtin_docs import builtin_parts
 from svod.tools.markdown import attribute_docs, block, invariant, members, paragraphs, prose, table
 from svod.tools.notation import bounds, expression, nest
+from svod.tools.support import support_parts
 
 DOCS = Path(__file__).parents[2] / "docs"
 """In a checkout; an installed svod has no pages."""
@@ -332,11 +333,24 @@ def builtins_page() -> str:
         *builtin_parts())
 
 
+# --- support.md --------------------------------------------------------------------------------------------------------------------
+
+def support_page() -> str:
+    """What each device can do."""
+    return page(
+        "What each device can do", "`Target`s, kernels rendered for them, and `docs/conformance/*.json`",
+        "**yes**: seen at work by the conformance checks. **renders**: source is made, and was not run on hardware. **emulated**: done by "
+        "other means, slower. **no**: refused by name, with the reason below. `svod conformance NAME --json > docs/conformance/NAME.json` "
+        "keeps the results of a device anew; `make docs` writes this page.",
+        *support_parts())
+
+
 # --- writing -----------------------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "ops.md": ops_page, "stages.md": stages_page, "opts.md": opts_page,
     "math.md": math_page, "specs.md": specs_page, "rules.md": rules_page, "builtins.md": builtins_page,
+    "support.md": support_page,
 }
 """File name -> what makes its text."""
 

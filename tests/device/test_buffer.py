@@ -213,16 +213,61 @@ def test_buffers_are_copied_between_devices_directly_or_through_the_host(host: P
     for route in ((host,), (remote,), (remote, remote), (remote, through_host), (through_host, through_host, remote, host)):
         b = start
         for place in route:
-            b = b.to(place)
+            before, b = b, b.to(place, copy=True)
             assert b.device is place
+            assert b is not before
         assert bits(b.numpy()) == bits(x)
-        assert b is not start
     assert isinstance(remote.allocator, Remote)
     assert remote.allocator.transfers == 1
     part = start.view(2, 3).to(remote)
     assert (part.size, part.numpy().tolist()) == (3, x[2:5].tolist())
     with pytest.raises(errors.BufferError, match="cannot be filled"):
         part.copy_from(start)
+
+
+def test_a_buffer_stays_itself_shares_host_memory_or_is_copied(host: Place, remote: Place) -> None:
+    mine = Buffer(host, 10, dtypes.f32).copyin(ramp(10, dtypes.f32))
+    far, other = Buffer(remote, 3, dtypes.f32), Place("OTHER", LRUAllocator(HostAllocator()))
+    assert mine.to(host) is mine
+    assert far.to(remote) is far
+    shared = mine.view(2, 5).to(other)
+    assert (shared.device, shared.size, shared.address) == (other, 5, mine.address + 8)
+    mine.numpy()[3] = -1
+    assert shared.numpy().tolist() == [2, -1, 4, 5, 6]
+    shared.numpy()[0] = 9
+    assert mine.numpy()[2] == 9
+    assert mine.to(other, copy=True).address != mine.address
+    away = mine.to(remote)
+    mine.numpy()[:] = 0
+    assert away.numpy()[3] == -1, "a copy is a copy"
+    frozen = np.arange(3, dtype=np.float32)
+    frozen.flags.writeable = False
+    assert not Buffer.from_numpy(frozen, host).to(other).writable
+
+
+def test_memory_that_is_shared_with_another_device_outlives_its_buffer(host: Place, pool: LRUAllocator) -> None:
+    mine, other = Buffer(host, 10, dtypes.f32).copyin(ramp(10, dtypes.f32)), Place("OTHER", LRUAllocator(HostAllocator()))
+    shared = mine.to(other)
+    mine.free()
+    assert shared.numpy().tolist() == ramp(10, dtypes.f32).tolist()
+    assert pool.stats().live_blocks == 1
+    shared.free()
+    assert pool.stats().live_blocks == 0
+
+
+def test_nothing_is_copied_to_or_from_a_freed_buffer(host: Place, remote: Place) -> None:
+    for place, target in ((host, host), (host, remote), (remote, host), (remote, remote)):
+        dead = Buffer(place, 4, dtypes.f32)
+        part = dead.view(1, 2)
+        dead.free()
+        for act in (lambda dead=dead, target=target: dead.to(target), lambda dead=dead, target=target: dead.to(target, copy=True),
+                    lambda dead=dead, target=target: Buffer(target, 4, dtypes.f32).copy_from(dead),
+                    lambda dead=dead, target=target: dead.copy_from(Buffer(target, 4, dtypes.f32)),
+                    lambda part=part, target=target: part.to(target)):
+            with pytest.raises(errors.BufferError, match="was freed"):
+                act()
+    assert isinstance(remote.allocator, Remote)
+    assert remote.allocator.live == 0
 
 
 # --- views -------------------------------------------------------------------------------------------------------------------------
@@ -301,7 +346,7 @@ def test_read_only_memory_stays_read_only(host: Place) -> None:
     assert not b.view(1, 2).writable
     assert not b.numpy().flags.writeable
     assert "read-only" in repr(b)
-    assert b.to(host).writable
+    assert b.to(host, copy=True).writable
     for write in (lambda: b.copyin(b"wxyz"), lambda: b.copy_from(b.to(host)), lambda: b.__buffer__(1)):
         with pytest.raises(errors.BufferError):
             write()
@@ -314,7 +359,7 @@ def test_dlpack_shares_every_type(host: Place, dtype: DType) -> None:
     again = Buffer.from_dlpack(b.view(2, 4), host)
     assert (again.address, again.size, again.dtype) == (b.address + 2 * dtype.itemsize, 4, dtype)
     assert b.__dlpack_device__() == (1, 0)
-    if dtype not in dlpack._CODES:
+    if dtype not in dlpack.CODES:
         assert np.from_dlpack(b).ctypes.data == b.address
 
 

@@ -182,11 +182,11 @@ def test_a_newer_major_version_is_refused() -> None:
     class Future(Shared):
         def __dlpack__(self, **asked: object) -> object:
             capsule = super().__dlpack__()
-            pointer = dlpack._capsule_pointer(capsule, b"dltensor_versioned")
-            ctypes.cast(pointer, ctypes.POINTER(dlpack._Versioned)).contents.major = 2
+            pointer = dlpack.capsule_pointer(capsule, b"dltensor_versioned")
+            ctypes.cast(pointer, ctypes.POINTER(dlpack.VersionedStruct)).contents.major = 2
             self.kept = capsule, pointer
             return capsule
     source = Future(values(dtypes.f32))
     with pytest.raises(errors.BufferError, match=r"version 2\.0"):
         dlpack.import_array(source)
-    ctypes.cast(source.kept[1], ctypes.POINTER(dlpack._Versioned)).contents.major = 1
+    ctypes.cast(source.kept[1], ctypes.POINTER(dlpack.VersionedStruct)).contents.major = 1

@@ -44,7 +44,7 @@ SINK = kernel()
 LINEAR = UOp(Op.LINEAR, SINK.src)
 META = describe(LINEAR)
 WORK = N * 3 + (N + 7) // 8
-SPEC = ProgramSpec("scale", "source text", "CPU", SINK, META, LaunchNeeds(2, 128, 64, 6), (N, M * 2), WORK, ((0, frozenset((2,))),),
+SPEC = ProgramSpec("scale", "source text", "CPU", SINK, META, LaunchNeeds(2, 128, 64, 6, 16), (N, M * 2), WORK, ((0, frozenset((2,))),),
                    (N, M * 4, N, M, N, N))
 COMPILED = CompiledSpec.from_source(SPEC)
 
@@ -62,11 +62,11 @@ ALL = tuple(op.name for op in STAGES)
 # --- needs -----------------------------------------------------------------------------------------------------------------------
 
 def test_a_launch_needs_one_phase_and_no_scratch_unless_told() -> None:
-    assert LaunchNeeds() == LaunchNeeds(phases=1, shared_bytes=0, private_bytes=0, record_words=0)
+    assert LaunchNeeds() == LaunchNeeds(phases=1, shared_bytes=0, private_bytes=0, record_words=0, align=1)
 
 
 @pytest.mark.parametrize("wrong", [{"phases": 0}, {"phases": True}, {"phases": 1.0}, {"shared_bytes": -1}, {"private_bytes": "4"},
-                                   {"shared_bytes": 1 << 80}, {"record_words": -1}])
+                                   {"shared_bytes": 1 << 80}, {"record_words": -1}, {"align": 0}])
 def test_absurd_needs(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(SpecError, match=f"cannot need {name} ="):
@@ -333,7 +333,7 @@ def test_every_field_is_kept() -> None:
         "name", "src", "bytes", "ast", "meta", "needs", "reach", "work", "aliases", "ast_digest", "ids"}
     assert {f.name for f in fields(Metadata)} == {"params", "vars", "globals", "outs", "ins", "global_size", "local_size"}
     assert {f.name for f in fields(Param)} == {"name", "dtype", "slot", "space", "reads", "writes", "size", "min", "max"}
-    assert {f.name for f in fields(LaunchNeeds)} == {"phases", "shared_bytes", "private_bytes", "record_words"}
+    assert {f.name for f in fields(LaunchNeeds)} == {"phases", "shared_bytes", "private_bytes", "record_words", "align"}
 
 
 PAYLOAD = to_payload(COMPILED, b"machine code")

@@ -8,7 +8,7 @@ from svod.dtype import dtypes
 from svod.errors import ArgumentError, LaunchError
 from svod.ir.args import MessageArg
 from svod.ir.interp import run_linear
-from svod.ir.message import Assertion, assertions, filled, from_bits, line, word
+from svod.ir.message import Assertion, Line, assertions, filled, from_bits, line, lines, word
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.testing.threads import Threads
@@ -66,3 +66,13 @@ def test_a_linear_program_prints_and_checks(capsys: pytest.CaptureFixture[str]) 
         run_linear(program, [], {"n": 5, "x": np.float32(0.1)})
     assert str(e.value).startswith("assertion failed: x is 0.1\n  at: k.py:1, kernel '', group 7, work item 3")
     assert capsys.readouterr().out.count("\n") == 4
+
+
+def test_numbers_tell_lines_apart() -> None:
+    narrow = UOp.scalar("narrow", dtypes.f16)
+    told = [UOp(Op.PRINT, src, MessageArg(text)) for src, text in (((X,), "{}"), ((N,), "{}"), ((X,), "x {}"), ((narrow,), "{}"))]
+    found = lines(UOp(Op.GROUP, tuple(told)))
+    assert len(found) == 3, "a float of 16 bits is printed as f32"
+    assert all(number % 2 == 1 and 0 < number < 1 << 62 and x.number == number for number, x in found.items())
+    assert Line.of(told[3]) == Line.of(told[0]) == Line("{}", (dtypes.f32,))
+    assert Line("{} {}", (dtypes.f32, dtypes.bool)).said([np.float32(0.1), True]) == "0.1 True"

@@ -20,6 +20,7 @@ from svod.ir.args import (
     KernelInfo,
     MemArg,
     MessageArg,
+    MmaArg,
     ParamArg,
     RangeArg,
     ShuffleArg,
@@ -76,6 +77,7 @@ ARGS: dict[type, list[Any]] = {
     ValueArg: [ValueArg(0), ValueArg(7, "x")], MessageArg: [
         MessageArg("{} of {}"), MessageArg("", "kernel.py:3"), MessageArg("", "kernel.py:3", "place")],
     SubgroupArg: [*[SubgroupArg(k, 32) for k in SubgroupKind], SubgroupArg(SubgroupKind.REDUCE, 8, Op.ADD)],
+    MmaArg: [MmaArg(16, 16, 32, 64), MmaArg(16, 8, 16, 32, "f16")],
     ThreadsInfo: [ThreadsInfo(), ThreadsInfo("k", (8, 4, 2), 16)],
     BarrierScope: list(BarrierScope), AtomicKind: list(AtomicKind), Op: [Op.ADD, Op.MAX],
     int: [0, 3], str: ["", "CPU", 'line 1\nline "2"\t\\ \u2028 …'], bytes: [b"", bytes(range(256))],
@@ -100,7 +102,7 @@ DTYPES: dict[Op, DType] = {
     Op.CONST: dtypes.f32, Op.PARAM: dtypes.bf16.ptr(), Op.DEFINE_VAR: dtypes.index, Op.DEFINE_LOCAL: dtypes.f32.ptr(AddrSpace.LOCAL),
     Op.DEFINE_REG: dtypes.f32.ptr(AddrSpace.REG), Op.DEFINE_SCRATCH: dtypes.f8e4m3fnuz.ptr(), Op.CAST: dtypes.i8, Op.BITCAST: dtypes.u32,
     Op.BROADCAST: dtypes.f32.vec(4), Op.RAMP: dtypes.f32.vec(8), Op.STACK: dtypes.f32.vec(1), Op.EXTRACT: dtypes.f32, Op.LANES: dtypes.f32,
-    Op.VALUE: dtypes.i32, Op.SUBGROUP: dtypes.f32}
+    Op.VALUE: dtypes.i32, Op.SUBGROUP: dtypes.f32, Op.MMA: dtypes.f32}
 EVERY = [UOp(op, operands(op), arg, DTYPES.get(op) if row.result is None else None)
          for op, row in OPS.items() for arg in (ARGS[row.arg] if row.arg else [None])]
 

@@ -9,7 +9,7 @@ import pytest
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import GraphError
 from svod.ir import thread_clauses
-from svod.ir.args import AtomicKind, BarrierScope, MessageArg, SpecialKind, SubgroupArg, SubgroupKind, ThreadsInfo, ValueArg
+from svod.ir.args import AtomicKind, BarrierScope, MessageArg, MmaArg, SpecialKind, SubgroupArg, SubgroupKind, ThreadsInfo, ValueArg
 from svod.ir.clause import Clause
 from svod.ir.ops import Op
 from svod.ir.spec import THREADS, verify
@@ -50,6 +50,14 @@ def let(expr: UOp, number: int = 9) -> UOp:
 def exchange(kind: SubgroupKind, *src: UOp, width: int = 8, op: Any = None, dtype: DType | None = None) -> UOp:
     """A LET of a SUBGROUP."""
     return let(UOp(Op.SUBGROUP, src, SubgroupArg(kind, width, op), dtype or src[0].dtype))
+
+
+def product(shape: tuple[int, int, int] = (16, 16, 16), *, width: int = 16, drop: int = 0, sums: DType = dtypes.f32) -> UOp:
+    """An MMA, without its last `drop` operands, whose bound VALUEs are of `sums`."""
+    arg = MmaArg(*shape, width)
+    left, right, rows = arg.held()
+    values = tuple(value(20 + k, sums) for k in range(rows))
+    return UOp(Op.MMA, (*values, *(X,) * (left + right + rows - drop)), arg, dtypes.void)
 
 
 def message(op: Op, text: str, *src: UOp) -> UOp:
@@ -132,6 +140,11 @@ BAD: list[tuple[str, UOp, str]] = [
     ("subgroup-fits", threads(exchange(SubgroupKind.REDUCE, X)), "SUBGROUP reduce of f32 by None"),
     ("subgroup-fits", threads(exchange(SubgroupKind.REDUCE, X, op=Op.AND)), "SUBGROUP reduce of f32 by AND"),
     ("subgroup-fits", threads(exchange(SubgroupKind.BALLOT, FLAG)), "SUBGROUP ballot of bool is bool"),
+    ("mma-fits", threads(product((16, 8, 16))), "an MMA of 16 x 8 x 16 by 16 work items"),
+    ("mma-fits", threads(product(width=128)), "an MMA of 16 x 16 x 16 by 128 work items"),
+    ("mma-fits", threads(product(drop=1)), "an MMA with 63 operands, not 64"),
+    ("mma-fits", threads(product(sums=dtypes.f64)), "an MMA of f32, f32"),
+    ("group-fits", threads(product(width=64)), "an MMA of width 64 where a subgroup has 32"),
     ("message-fits", threads(message(Op.PRINT, "{} {}", X)), "a message with 2 {} for 1 values"),
     ("message-fits", threads(message(Op.ASSERT, "{}", FLAG)), "a message with 1 {} for 0 values"),
     ("group-fits", threads(info=ThreadsInfo("k", (0, 1, 1))), "a group of 0 x 1 x 1"),

@@ -90,3 +90,20 @@ def test_a_bad_launch_is_refused_with_a_hint(kind: type[LaunchError], call: Call
         assert "add" in str(e.value)
         assert not out.any()
         k[1, 8](a, b, np.zeros(8, F), 8)
+
+
+@pytest.mark.devices("CPU", "INTERP")
+def test_a_stream_has_no_effect_where_there_are_none(device: Any) -> None:
+    class Stream:
+        cuda_stream = 12345
+
+    k, out = sl.kernel(add).on(device), np.zeros(8, F)
+    launch = k[1, 8, 0, Stream()]
+    launch(a, b, out, 8)
+    assert (out == 2).all()
+    out[:] = 0
+    launch.prepare(a, b, out, 8)()
+    assert (out == 2).all()
+    assert "launch of add" in repr(launch)
+    with pytest.raises(LaunchError, match="stream is 's'"):
+        k[1, 8, 0, "s"]

@@ -11,7 +11,7 @@ from svod.errors import KernelError, LaunchError
 from svod.lang.trace import ArrayType, Constant, trace
 
 F32 = sl.f32.dtype
-on_devices = pytest.mark.devices("INTERP", "CPU")
+on_devices = pytest.mark.devices("INTERP", "CPU", "OPENCL")
 
 
 def launch(device: Any, function: Any, grid: Any, block: Any, *args: Any, **options: Any) -> None:
@@ -254,7 +254,7 @@ def test_a_subgroup_of_one(device: Any) -> None:
 
 
 @pytest.mark.parametrize(("block", "subgroup"), [(1, 32), (2, 32), (7, 32), (7, 1), (32, 32), (33, 32), (100, 32), (100, 8)])
-@on_devices
+@pytest.mark.devices("INTERP", "CPU")
 def test_block_functions(device: Any, block: int, subgroup: int) -> None:
     def combine(a: sl.Array[sl.f32], r: sl.Array[sl.f32, 2]) -> None:
         i = sl.global_id()

@@ -1,13 +1,16 @@
-"""SUBGROUP for targets whose work items cannot look at each other's registers: through memory of the group, between barriers.
+"""SUBGROUP for targets whose work items have ids: by shuffles where the target has them, else through memory of the group, between
+barriers.
 
-Owns: who reads whose element, how elements are combined: from the lowest lane up. Must not know statements.
+Owns: who reads whose element of that memory, how these are combined: from the lowest lane up. Must not know statements.
 Invariant: every work item of the group comes here, also those that do not take part; these are skipped, and what they get means nothing.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
+from svod.codegen.gpu.shuffles import Shuffles
 from svod.codegen.simt.emit import index
 from svod.codegen.simt.exchange import neutral_of
 from svod.dtype import AddrSpace, DType, dtypes
@@ -25,10 +28,11 @@ _SCANS = frozenset((SubgroupKind.INCLUSIVE, SubgroupKind.EXCLUSIVE))
 
 
 class Exchange:
-    """The exchanges of one kernel. `number` is that of the work item in its group."""
+    """The exchanges of one kernel. `number` is that of the work item in its group. `native`: how many work items hand registers to one
+    another, 0 if none do."""
 
     def __init__(self, item: Item, number: UOp) -> None:
-        self.item, self.number = item, number
+        self.item, self.number, self.native = item, number, 0
         self.tiles: dict[DType, UOp] = {}
 
     def tile(self, dtype: DType) -> UOp:
@@ -42,6 +46,8 @@ class Exchange:
         """What this work item gets. `taking`: whether it takes part; None: all do."""
         kind, across, value = subgroup.arg.kind, subgroup.arg.width, subgroup.src[0]
         kept = dtypes.i64 if value.dtype is dtypes.index else value.dtype
+        if self.native and across <= self.native and prod(self.item.shape) % self.native == 0:
+            return self._shuffled(subgroup, kept, taking)
         tile, present = self.tile(kept), None
         self.item.put(tile, self.number, value.cast(kept))
         if taking is not None:
@@ -54,6 +60,14 @@ class Exchange:
         else:
             got = self._combined(subgroup, lane, tile, present)
         self.item.wait()
+        return rewrite(got.cast(subgroup.dtype), SIMPLIFY)
+
+    def _shuffled(self, subgroup: UOp, kept: DType, taking: UOp | None) -> UOp:
+        """The same without memory, among subgroups that are full."""
+        d = kept if subgroup.dtype is dtypes.index else subgroup.dtype
+        real = UOp(Op.SUBGROUP, (subgroup.src[0].cast(kept), *subgroup.src[1:]), subgroup.arg, d)
+        neutral = neutral_of(subgroup.arg.op, kept) if subgroup.arg.op is not None else None
+        got = Shuffles(self.item, self.number, self.native, real).run(taking, neutral)
         return rewrite(got.cast(subgroup.dtype), SIMPLIFY)
 
     def _picked(self, subgroup: UOp, lane: UOp, tile: UOp, present: UOp | None) -> UOp:

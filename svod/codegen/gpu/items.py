@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from svod.codegen.gpu.exchange import Exchange
+from svod.codegen.gpu.tensor import mma
 from svod.codegen.gpu.together import exchanges, goes_together, left_together, meets, returns_together
 from svod.codegen.simt.emit import Emitter, index
 from svod.codegen.simt.shape import exit_arm, has_barrier, jumps_out
@@ -193,7 +194,7 @@ class Item:
         together = s.op in (Op.BRANCH, Op.FOR, Op.LOOP) and not self.stale and not self.masks
         if self.masks and s.op is Op.FOR and meets(s):
             together = not (self.divided and any(needed_values(b) & self.kept for b in s.src[1:4]))
-        if s.op is Op.BARRIER or (together and goes_together(s, self.facts)):
+        if s.op in (Op.BARRIER, Op.MMA) or (together and goes_together(s, self.facts)):
             self.statement(s)
         elif s.op is Op.BRANCH and meets(s):
             self.arms_of_all(s, rewrite(self.value(s.src[0]), SIMPLIFY))
@@ -319,4 +320,5 @@ def _jumps_in(body: UOp) -> frozenset[Op]:
 _STATEMENTS: dict[Op, Callable[[Item, UOp], None]] = {
     Op.LET: Item.let, Op.STORE: Item.store, Op.BRANCH: Item.branch, Op.FOR: Item.for_, Op.LOOP: Item.loop, Op.BARRIER: Item.barrier,
     Op.BREAK: Item.jump, Op.CONTINUE: Item.jump, Op.RETURN: Item.jump, Op.PRINT: Item.printed, Op.ASSERT: Item.asserted,
+    Op.MMA: mma,
 }

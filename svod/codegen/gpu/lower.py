@@ -9,7 +9,7 @@ from itertools import count
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.gpu.items import FALSE, Item
-from svod.codegen.pipeline import Context, Listener, Stage, through
+from svod.codegen.passes import Context, Listener, Stage, through
 from svod.codegen.simt.emit import LEAVES, Emitter
 from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import jumps_out, prepared
@@ -41,6 +41,7 @@ def _linear(threads: UOp, ctx: Context) -> UOp:
     out = Emitter((CONTRACTION, rules) if target.fma and ctx.config.contract != "off" else (rules,))
     ids = count(1 + max((u.arg.id for u in body.find(*MEMORIES) if u.op is not Op.PARAM), default=-1))
     item = Item(out, Uniformity(body), threads.arg.block, lambda: next(ids))
+    item.exchange.native = target.subgroup
     if Op.RETURN in jumps_out(body):
         item.gone = item.cell(dtypes.bool, FALSE, "gone")
     item.block(body)

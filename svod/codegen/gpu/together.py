@@ -11,8 +11,8 @@ from svod.ir.uop import UOp
 
 
 def exchanges(s: UOp) -> bool:
-    """Whether there is a SUBGROUP in `s`."""
-    return next(s.find(Op.SUBGROUP), None) is not None
+    """Whether there is a SUBGROUP or an MMA in `s`."""
+    return next(s.find(Op.SUBGROUP, Op.MMA), None) is not None
 
 
 def meets(s: UOp) -> bool:

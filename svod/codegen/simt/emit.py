@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from svod.dtype import DType, dtypes
-from svod.ir.args import RangeArg, ValueArg
+from svod.ir.args import EMITTED, RangeArg, ValueArg
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.pattern import RuleSet
 from svod.ir.rewrite import rewrite
@@ -107,7 +107,7 @@ class Emitter:
     # ---- blocks -------------------------------------------------------------------------------------------------
     def range(self, start: UOp, stop: UOp) -> UOp:
         """Opens a counted loop and returns its counter."""
-        r = UOp(Op.RANGE, (self.need(start), self.need(stop)), RangeArg((next(self.ids),)))
+        r = UOp(Op.RANGE, (self.need(start), self.need(stop)), RangeArg((EMITTED, next(self.ids))))
         r.cache.update(dict.fromkeys((SIMPLIFY, *self.rules), True))  # an open loop stays as it is, whatever could be made of its bounds
         self.real[r] = r
         self.chain.append(_Block())

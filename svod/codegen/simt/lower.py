@@ -12,7 +12,7 @@ from itertools import count
 from svod.codegen.apply import core_id
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
-from svod.codegen.pipeline import Context, Listener, Stage, through
+from svod.codegen.passes import Context, Listener, Stage, through
 from svod.codegen.simt.body import Body
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index

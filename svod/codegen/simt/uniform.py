@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from svod.codegen.simt.shape import jumps_out
 from svod.ir.args import SpecialKind
 from svod.ir.ops import Op
+from svod.ir.threads import bound_by
 from svod.ir.uop import UOp
 
 
@@ -48,6 +49,8 @@ class Uniformity:
             elsewhere = expr.op is Op.LOAD and expr.src[0].src[0].op is not Op.DEFINE_REG
             if expr.op in (Op.ATOMIC, Op.SUBGROUP) or (elsewhere and self.returns) or not self.uniform(expr):
                 self.varying.add(value)
+        elif s.op is Op.MMA:
+            self.varying.update(bound_by(s))
         elif s.op is Op.STORE:
             index, value = s.src
             memory = index.src[0]

@@ -15,6 +15,7 @@ from svod.ir.bounds import vmin
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
+from svod.ir.threads import bound_by
 from svod.ir.uop import UOp
 
 
@@ -50,7 +51,7 @@ class _Counting:
             return None
         step, stop = advance(loop.src[0], len(src) - 1), _end(rewrite(~arm[0], SIMPLIFY), value)
         stores = [u for u in loop.toposort() if u.op is Op.STORE and u.src[0].src[0] is cell]
-        inside = {u.src[0] for u in loop.toposort() if u.op in (Op.LET, Op.FOR)}
+        inside = {v for u in loop.toposort() for v in bound_by(u)}
         if step is None or stop is None or stores != [src[-1]] or any(jumps_out(s) for s in rest) or vmin(step) < 0:
             return None
         if any(u in inside for e in (step, stop) for u in e.toposort()):

@@ -98,3 +98,19 @@ def open_host() -> Device:
             lambda compiled, stored: _load(compiled, stored, target, compiler),
         )
     )
+
+
+class _Source:
+    """Compiles nothing: keeps the source."""
+
+    cache_key = "cc offline"
+
+    def compile(self, spec: ProgramSpec) -> CompiledSpec:
+        """The source as it is."""
+        return CompiledSpec.from_source(spec)
+
+
+def open_offline(target: Target) -> Device:
+    """A CC that only renders: no compiler is looked for."""
+    named = replace(target, name="cpu-c")
+    return Device.of(Backend(f"CC({target.arch})", named, None, ((CCRenderer(named), _Source()),), None))

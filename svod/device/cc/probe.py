@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+from dataclasses import replace
 
+from svod.config import settings
 from svod.device.cc.compiler import INSTALL, absence, command
+from svod.device.cpu.probe import ARCHITECTURES, cpu_target
 from svod.device.registry import DeviceInfo
 from svod.errors import DeviceUnavailable
+from svod.target import Caches
 
 
 class CCProbe:
@@ -35,6 +39,15 @@ class CCProbe:
         from svod.device.cc.backend import open_host
 
         return open_host()
+
+    def offline(self, arch: str) -> object:
+        """Renders C for an architecture of the CPU. DeviceUnavailable for another."""
+        if arch not in ARCHITECTURES:
+            raise DeviceUnavailable(f"no CPU architecture is called {arch!r}", hint=f"one of {', '.join(ARCHITECTURES)}")
+        from svod.device.cc.backend import open_offline
+
+        bits, registers = ARCHITECTURES[arch]
+        return open_offline(replace(cpu_target(arch, bits, registers, settings().config.threads), caches=Caches()))
 
 
 PROBE = CCProbe()

@@ -13,13 +13,10 @@ from typing import Any
 
 from svod.device.cpu.jit import LoadedObject
 from svod.device.locks import new_lock
+from svod.device.records import failure
 from svod.device.specs import CompiledSpec
-from svod.errors import LaunchError
-from svod.ir.message import assertions, from_bits, numbered
 from svod.ir.ops import Op
-from svod.ir.thread_state import place
-from svod.ir.threads import AXES, grid_variable
-from svod.renderers.llvm.messages import HEAD, RECORD
+from svod.renderers.llvm.messages import RECORD
 
 
 class Messages:
@@ -52,7 +49,7 @@ class Messages:
             yield
             found = list(self._record) if self._record[0] else None
         if found is not None:
-            raise self._error(found, values)
+            raise failure(self.compiled, found[1:], values)
 
     def around(self, launcher: Callable[..., bool]) -> Callable[..., bool]:
         """`launcher`, heard: it also raises what an assertion of the kernel that it ran says."""
@@ -62,18 +59,3 @@ class Messages:
             with self.heard(args[buffers:]):
                 return launcher(*args)
         return heard
-
-    def _error(self, record: list[int], values: Sequence[int | float]) -> LaunchError:
-        """What the record says, in words."""
-        kernel, name = self.compiled.ast, self.compiled.name
-        _, number, group, item = record[:HEAD]
-        known = {} if kernel is None else assertions(kernel)
-        if kernel is None or number not in known:
-            return LaunchError("assertion failed", at=f"kernel {name!r}, {numbered(group, item)}")
-        where = numbered(group, item)
-        if kernel.op is Op.THREADS:
-            given = dict(zip(self.compiled.var_names, values, strict=True))
-            grid = [int(given.get(grid_variable(axis).arg.name, 1)) for axis in range(len(AXES))]
-            where = place(group, item, grid, kernel.arg.block)
-        failed = known[number]
-        return failed.error(name, where, [from_bits(bits, t) for bits, t in zip(record[HEAD:], failed.dtypes, strict=False)])

@@ -5,10 +5,11 @@ Invariant: importing this loads nothing; a context is made by the first use of a
 """
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from svod.errors import DeviceError, DeviceUnavailable, OutOfMemory
 
 INSTALL = "pip install pyopencl pocl-binary-distribution"
 """The bindings, and an implementation that runs on the processor."""
+POCL = "Portable Computing Language"
 _EXHAUSTED = frozenset(("MEM_OBJECT_ALLOCATION_FAILURE", "OUT_OF_HOST_MEMORY", "INVALID_BUFFER_SIZE"))
 
 
@@ -59,9 +61,20 @@ class Driver:
         """What svod calls it."""
         return f"OPENCL:{self.number}" if self.number else "OPENCL"
 
+    @property
+    def keeps_binaries(self) -> bool:
+        """Whether svod's own cache holds what the driver compiled. PoCL (3.0) keeps a cache itself, and crashes the process now and then
+        where it is asked for a binary while other processes compile."""
+        return str(self.device.platform.name) != POCL
+
     @cached_property
     def context(self) -> Any:
-        """The context. DeviceError if the device does not give one."""
+        """The context. DeviceError if the device does not give one.
+
+        Some compilers (Intel's for CPUs) leave divisions of 128 bits to the C compiler's library, and find it only if everybody can see it.
+        """
+        with suppress(OSError):
+            ctypes.CDLL("libgcc_s.so.1", ctypes.RTLD_GLOBAL)
         with self.errors("making a context"):
             return bindings().Context([self.device])
 

@@ -6,9 +6,11 @@ Invariants: a launch is done when `run` returns; host arrays are copied to the d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,38 +20,69 @@ from svod.device.launch import LaunchDims
 from svod.device.locks import new_lock
 from svod.device.opencl.driver import Driver, bindings
 from svod.device.program import Program
+from svod.device.records import Records
 from svod.device.remote import Arguments, scalar, viewer
 from svod.device.specs import CompiledSpec, ProgramSpec
+from svod.dtype import PtrDType
 from svod.errors import CompileError, LaunchError
 from svod.ir.ops import Op
+from svod.ir.threads import shared_variable
+from svod.ir.uop import UOp
 from svod.target import Target
 
 LINES = 8
 """Source lines that a failed build shows around the first one it complains about."""
 
 
+class Built(NamedTuple):
+    """A kernel that the driver made, and the program it is in: some drivers (Intel's) cannot say that of the kernel."""
+
+    program: Any
+    kernel: Any
+
+    @property
+    def binary(self) -> bytes:
+        """What the driver made of the source."""
+        return bytes(self.program.get_info(bindings().program_info.BINARIES)[0])
+
+
 class OpenCLCompiler:
-    """Keeps the source: the driver makes machine code of it when the program is loaded, and caches it itself."""
+    """Keeps the source: the driver makes machine code of it when the program is loaded, if the cache does not have it."""
 
     def __init__(self, driver: Driver, options: Sequence[str]) -> None:
         device = driver.device
         self.driver, self.options = driver, tuple(options)
-        self.cache_key = f"{device.platform.name} {device.platform.version} {device.name} {device.driver_version} {' '.join(options)}"
+        who = (device.platform.name, device.platform.version, device.name, device.version, device.driver_version)
+        self.cache_key = " ".join([*who, *options])
 
     def compile(self, spec: ProgramSpec) -> CompiledSpec:
         """The compiled record: source, no bytes."""
         return CompiledSpec.from_source(spec)
 
-    def build(self, source: str, name: str) -> Any:
+    def build(self, source: str, name: str) -> Built:
         """The kernel in `source`, which svod calls `name`. CompileError, with the log and the lines it names, if it does not build."""
-        cl = bindings()
-        program = cl.Program(self.driver.context, source)
         try:
-            program.build(list(self.options))
-            return program.all_kernels()[0]
-        except cl.RuntimeError as e:
+            return self._built(bindings().Program(self.driver.context, source), cache_dir=False)
+        except bindings().Error as e:
+            for kept in re.findall(r"\(source saved as (.+)\)", str(e)):  # the error shows what matters of it
+                Path(kept).unlink(missing_ok=True)
             raise CompileError(f"{self.driver.name} refuses the source of kernel {name!r}\n{_log(e, source)}",
                                at=str(self.driver.device.name)) from e
+
+    def restore(self, binary: bytes) -> Built | None:
+        """The kernel in what `binary` gave; None if the driver does not take it any more."""
+        try:
+            return self._built(bindings().Program(self.driver.context, [self.driver.device], [binary]))
+        except bindings().Error:
+            return None
+
+    def _built(self, program: Any, **options: bool) -> Built:
+        warnings.filterwarnings("ignore", category=bindings().CompilerWarning)  # compilers say something every time
+        made = program.build(list(self.options), **options)
+        if not (kernels := made.all_kernels()):
+            raise CompileError(f"{self.driver.name} built a program without a kernel in it", at=str(self.driver.device.name),
+                               hint="its cache may be damaged; PoCL keeps one in ~/.cache/pocl, or where POCL_CACHE_DIR says")
+        return Built(made, kernels[0])
 
 
 def _log(error: Any, source: str) -> str:
@@ -70,44 +103,51 @@ class OpenCLRunner:
     """One loaded kernel. Launches of one kernel wait for one another: its arguments are set one by one."""
 
     compiled: CompiledSpec
-    kernel: Any
+    built: Built
     driver: Driver
     allocator: Allocator
     lock: Any
-    dynamic: bool = False
+    records: Records
+    shared_bytes: int | None
+    """Bytes that a group shares, where the launch gives it more; None where it gives none."""
+    most_shared: int
 
     @staticmethod
-    def of(compiled: CompiledSpec, compiler: OpenCLCompiler, allocator: Allocator) -> OpenCLRunner:
-        """The runner of a compiled kernel. CompileError if it does not build."""
-        kernel = compiler.build(compiled.src or "", compiled.name)
-        dynamic = compiled.ast is not None and any(u.arg.dynamic for u in compiled.ast.find(Op.DEFINE_LOCAL))
-        return OpenCLRunner(compiled, kernel, compiler.driver, allocator, new_lock(), dynamic)
+    def of(compiled: CompiledSpec, built: Built, driver: Driver, allocator: Allocator) -> OpenCLRunner:
+        """The runner of a kernel that was built."""
+        memories = () if compiled.ast is None else tuple(compiled.ast.find(Op.DEFINE_LOCAL))
+        shared = group_bytes(memories) if any(u.arg.dynamic for u in memories) else None
+        most = int(driver.device.local_mem_size)
+        return OpenCLRunner(compiled, built, driver, allocator, new_lock(), Records(compiled), shared, most)
 
     def fast(self) -> Callable[..., bool] | None:
         return None
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
-        with Arguments(self.allocator) as held:
-            self._launch(held, views, values, dims)
+        with Arguments(self.allocator) as held, self.records.heard(self.allocator, values) as record:
+            buffers = [held.span(v).block.handle.buffer for v in views]
+            scalars = [scalar(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
+            self._launch([*buffers, *scalars, *self._shared(values), *([record.handle.buffer] if record is not None else [])], dims)
             held.back([v for v, p in zip(views, self.compiled.meta.buffers, strict=True) if p.writes])
 
-    def _launch(self, held: Arguments, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
-        buffers = [held.span(v).block.handle.buffer for v in views]
-        scalars = [scalar(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
+    def _launch(self, arguments: Sequence[Any], dims: LaunchDims) -> None:
         local = dims.local_size
         total = dims.global_size if local is None else tuple(g * n for g, n in zip(dims.global_size, local, strict=True))
         self._check(local)
         cl = bindings()
         with self.lock, self.driver.errors(f"kernel {self.compiled.name!r}"):
-            self.kernel.set_args(*buffers, *scalars, *self._shared(values))
-            cl.enqueue_nd_range_kernel(self.driver.queue, self.kernel, total, local).wait()
+            self.built.kernel.set_args(*arguments)
+            cl.enqueue_nd_range_kernel(self.driver.queue, self.built.kernel, total, local).wait()
 
     def _shared(self, values: Sequence[int | float]) -> list[Any]:
-        """The dynamic memory of a group, at least one byte."""
-        if not self.dynamic:
+        """The dynamic memory of a group, at least one byte. LaunchError for more than the device has."""
+        if self.shared_bytes is None:
             return []
-        given = dict(zip(self.compiled.var_names, values, strict=True))
-        return [bindings().LocalMemory(max(1, int(given["_shared_bytes"])))]
+        given = int(dict(zip(self.compiled.var_names, values, strict=True))[shared_variable().arg.name])
+        if given + self.shared_bytes > self.most_shared:
+            raise LaunchError(f"a group of kernel {self.compiled.name!r} shares {given + self.shared_bytes} B, {self.driver.name} has "
+                              f"{self.most_shared} B", at="limit shared_bytes", hint="give less dynamic shared memory")
+        return [bindings().LocalMemory(max(1, given))]
 
     def _check(self, local: Sequence[int] | None) -> None:
         """LaunchError for groups of another shape than the kernel was made for, and for more work items than this very kernel can have:
@@ -119,18 +159,44 @@ class OpenCLRunner:
                 raise LaunchError(f"kernel {self.compiled.name!r} is compiled for groups of {wanted} work items, a launch asks for "
                                   f"{tuple(local)}", hint="leave local_size out")
         cl, device = bindings(), self.driver.device
-        most = self.kernel.get_work_group_info(cl.kernel_work_group_info.WORK_GROUP_SIZE, device)
+        most = self.built.kernel.get_work_group_info(cl.kernel_work_group_info.WORK_GROUP_SIZE, device)
         items = int(np.prod(local)) if local is not None else 1
         if items > most:
             raise LaunchError(f"kernel {self.compiled.name!r} asks for groups of {items} work items, on {self.driver.name} it can have "
                               f"{most}", hint="use smaller groups, and more of them")
 
     def asm(self) -> str:
-        """What the driver made of the source; text where that is text."""
-        binary = self.kernel.program.get_info(bindings().program_info.BINARIES)[0]
-        return bytes(binary).decode("utf-8", "replace") if b"\0" not in bytes(binary) else (self.compiled.src or "")
+        """What the driver made of the source where that is text, else the source."""
+        made = self.built.binary if self.driver.keeps_binaries else b"\0"
+        return made.decode("utf-8", "replace") if b"\0" not in made else (self.compiled.src or "")
 
 
-def program(compiled: CompiledSpec, compiler: OpenCLCompiler, allocator: Allocator, target: Target) -> Program:
-    """The Program of a compiled kernel."""
-    return Program(compiled, OpenCLRunner.of(compiled, compiler, allocator), target.limits, viewer(compiler.driver.name))
+def group_bytes(memories: Iterable[UOp]) -> int:
+    """Bytes of DEFINE_LOCALs whose size is known before a launch."""
+    known = [(u.dtype.base if isinstance(u.dtype, PtrDType) else u.dtype, u.arg.size) for u in memories if not u.arg.dynamic]
+    return sum(int(base.itemsize * size) for base, size in known)
+
+
+class Loader:
+    """Makes Programs of compiled kernels on one device."""
+
+    def __init__(self, compiler: OpenCLCompiler, allocator: Allocator, target: Target) -> None:
+        self.compiler, self.allocator, self.target = compiler, allocator, target
+
+    def __call__(self, compiled: CompiledSpec) -> Program:
+        """The Program of a kernel, built from its source. CompileError."""
+        return self._program(compiled, self.compiler.build(compiled.src or "", compiled.name))
+
+    def cached(self, compiled: CompiledSpec, stored: bytes | None) -> tuple[Program, bytes]:
+        """The Program and its binary, none if the driver keeps it: `stored`, if it takes that, else built from the source. CompileError."""
+        if not self.compiler.driver.keeps_binaries:
+            return self(compiled), b""
+        built = self.compiler.restore(stored) if stored else None
+        if built is not None and stored:
+            return self._program(compiled, built), stored
+        built = self.compiler.build(compiled.src or "", compiled.name)
+        return self._program(compiled, built), built.binary
+
+    def _program(self, compiled: CompiledSpec, built: Built) -> Program:
+        driver = self.compiler.driver
+        return Program(compiled, OpenCLRunner.of(compiled, built, driver, self.allocator), self.target.limits, viewer(driver.name))

@@ -35,9 +35,9 @@ class Dialect:
     lane {k} (or {x}, its number in hexadecimal digits) of {v}; `stacked`: a vector of {type} of the lanes {parts}.
     `helper`, `kernel`: what stands in front of a helper and of a kernel function. `wraps`: signed integers wrap, so that they need not be
     computed as unsigned ones. `calls`: ops that are functions, with {s} for the suffix that `suffixes` has for a dtype; `on_vectors`:
-    these take vectors as well. `pieces`: kind of helper -> its maker. `ids`: how a SPECIAL of a kind is read, with {axis}; `barrier`: the
-    statement that a group waits at; `local`: declares memory of a group inside the kernel. They are empty where there are no groups: then
-    memory of a group lies where the launch puts it.
+    these take vectors as well. `pieces`: kind of helper -> its maker. `ids`: how a SPECIAL of a kind is read, with {axis}, or its {letter};
+    `barrier`: the statement that a group waits at; `local`: declares memory of a group inside the kernel. They are empty where there are
+    no groups: then memory of a group lies where the launch puts it.
     """
 
     name: str
@@ -56,6 +56,12 @@ class Dialect:
     infinity: str = ""
     nan: str = ""
     wraps: bool = False
+    jumps: bool = True
+    """Has `goto`."""
+    unroll: str = ""
+    """What stands before a loop that is to be unrolled, where arrays of a work item may lie in registers."""
+    narrow: bool = False
+    """Indices that fit 32 bits are computed in these, see svod.renderers.c.widths."""
     ids: Mapping[SpecialKind, str] = field(default_factory=dict)
     barrier: str = ""
     local: str = ""

@@ -95,6 +95,8 @@ def _infix(u: UOp, given: list[Expr], p: Prelude, as_op: Op | None = None) -> Ex
     if op in (Op.SHL, Op.SHR) and _literal(u.src[1]) is None:
         b = Expr(f"{b.at(AND)} & {d.bits - 1}", AND)
     left, right = _sides(u, (a, b), p, op)
+    if d is dtypes.index and op in (Op.MUL, Op.ADD) and (less := _subtracted(u, given, p, op)) is not None:
+        return less
     if op in _OVERFLOWS and not p.dialect.wraps and _signed(d):
         return Expr(_unsigned(p, d, f"{_as_unsigned(p, d, a)} {sign} {_as_unsigned(p, d, b)}"), UNARY, reads)
     text = [left.at(prec), right.at(prec + 1)]
@@ -104,6 +106,23 @@ def _infix(u: UOp, given: list[Expr], p: Prelude, as_op: Op | None = None) -> Ex
     if op in COMPARISONS and d.lanes > 1:
         return _compared(u, sign, (a, b), p)
     return e if op in _STAYS else _narrow(e, d, p)
+
+
+def _subtracted(u: UOp, given: list[Expr], p: Prelude, op: Op) -> Expr | None:
+    """Index arithmetic, which never overflows, with a minus where a factor is negative: `31 - v` in place of `v * -1 + 31`."""
+    a, b = _sides(u, (given[0], given[1]), p, op)
+    reads = a.reads | b.reads
+    if op is Op.MUL:
+        factor = _literal(u.src[1])
+        if factor is None or factor.arg.value >= 0:
+            return None
+        if factor.arg.value == -1:
+            return Expr(f"-{a.at(ATOM)}", TIMES, reads, minus=a.at(TIMES))
+        return Expr(f"{a.at(TIMES)} * {b.at(UNARY)}", TIMES, reads, minus=f"{a.at(TIMES)} * {-factor.arg.value}")
+    for less, rest in ((b, a), (a, b)):
+        if less.minus:
+            return Expr(f"{rest.at(PLUS)} - {less.minus}", PLUS, reads)
+    return None
 
 
 def _compared(u: UOp, sign: str, sides: tuple[Expr, Expr], p: Prelude) -> Expr:

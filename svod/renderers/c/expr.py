@@ -19,13 +19,15 @@ _HELPER = re.compile(r"(?:\w+_)?(?:[iuf](?:8|16|32|64)|bf16|bool|f8e\w+)(?:x\d+)
 class Expr:
     """`reads`: what must not be written before it is evaluated. `mask`: the width of the lanes of a vector of truth values, else 0.
 
-    `literal`: the scalar literal of a constant, also of a vector that has it in all lanes."""
+    `literal`: the scalar literal of a constant, also of a vector that has it in all lanes. `minus`: what it is the negative of, as text for
+    a product; empty where that is not known."""
 
     text: str
     prec: int = ATOM
     reads: frozenset[str] = frozenset()
     mask: int = 0
     literal: str = ""
+    minus: str = ""
 
     def at(self, prec: int) -> str:
         """The text where an operator of that precedence takes it."""

@@ -13,11 +13,13 @@ from svod.errors import UnsupportedError
 from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import is_lane_mask, plain, whole_registers
+from svod.renderers.c.branches import opposite, repeated
 from svod.renderers.c.dialect import Prelude, held, mask_of
-from svod.renderers.c.elementwise import as_mask, spelled
+from svod.renderers.c.elementwise import as_mask, cast, spelled
 from svod.renderers.c.expr import ATOM, CHOICE, PLUS, UNARY, Expr, Names
 from svod.renderers.c.literals import literal
-from svod.renderers.c.uses import constant_vector, uses_of
+from svod.renderers.c.uses import constant_vector, unrolled, uses_of
+from svod.renderers.c.widths import kept, narrow, operands, read, result
 
 STACK_BYTES = 64 << 10
 """REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""
@@ -35,6 +37,7 @@ class Body:
         self.leaf, self.prelude, self.names = leaf, prelude, names
         self.whole = whole_registers(instructions)
         self.uses = uses_of(instructions, self.whole)
+        self.unrolled = unrolled(instructions, self.whole) if prelude.dialect.unroll else set[UOp]()
         self.lines: list[str] = []
         self.top: list[str] = []
         self.depth = 1
@@ -42,6 +45,9 @@ class Body:
         self.pending: dict[UOp, Expr] = {}
         self.blocks: list[str] = []
         self.left: set[str] = set()
+        self.again = repeated(instructions)
+        self.ended: tuple[UOp, int] | None = None
+        """The condition of the branch that ended last, and how many lines there were then."""
 
     # ---- writing ----------------------------------------------------------------------------------------------
     def do(self, text: str) -> None:
@@ -52,6 +58,11 @@ class Body:
         """A line that opens a block; values that wait are computed before it."""
         self.settle()
         self.do(f"{text} {{")
+        self.depth += 1
+
+    def other(self) -> None:
+        """The other arm of the branch whose end is the last line."""
+        self.lines[-1] = "  " * self.depth + "} else {"
         self.depth += 1
 
     def close(self) -> None:
@@ -83,7 +94,7 @@ class Body:
             if u not in self.values:
                 mask = e.mask and FLAGS
                 self.values[u] = Expr(self.names.new(name, numbered=True), mask=mask)
-                self.top.append(f"{self.type(u.dtype, mask)} {self.values[u].text};")
+                self.top.append(f"{self.type(kept(u, self.prelude), mask)} {self.values[u].text};")
             e = as_mask(e, FLAGS, u.dtype.lanes, self.prelude) if e.mask else e
             self.do(f"{self.values[u].text} = {e.text};")
             return
@@ -91,7 +102,7 @@ class Body:
             self.do(f"{e.text};")
             return
         fresh = self.names.new(name, numbered=True)
-        self.do(f"{self.type(u.dtype, e.mask)} {fresh} = {e.text};")
+        self.do(f"{self.type(kept(u, self.prelude), e.mask)} {fresh} = {e.text};")
         self.values[u] = Expr(fresh, mask=e.mask)
 
     def type(self, dtype: DType, mask: int = 0) -> str:
@@ -112,7 +123,7 @@ class Body:
         if constant_vector(u):
             return self.constant(u)
         if (leaf := self.leaf.get(u)) is not None:
-            return Expr(leaf)
+            return read(u, Expr(leaf), self.prelude)
         if u.op is Op.DEFINE_REG:
             return Expr(self.register(u))
         raise UnsupportedError(f"{u.op.name} is used before it is computed", at=repr(u), hint="the linear program is out of order")
@@ -167,7 +178,10 @@ class Body:
             name = self.prelude.need("below", dtypes.i32.vec(u.dtype.lanes))
             self.define(u, Expr(f"{name}({b.at(PLUS)} - {a.at(PLUS + 1)})", ATOM, a.reads | b.reads, 32))
         else:
-            self.define(u, spelled(u, [self.value(s) for s in u.src], self.prelude))
+            given = operands(u, [self.value(s) for s in u.src], self.prelude)
+            short = u.op is Op.CAST and narrow(u, self.prelude)
+            e = cast(given[0], u.src[0].dtype, dtypes.i32, self.prelude) if short else spelled(u, given, self.prelude)
+            self.define(u, e if short else result(u, e, self.prelude))
 
     def broadcast(self, u: UOp) -> None:
         x = self.value(u.src[0])
@@ -224,17 +238,29 @@ class Body:
         self.settle()
         if not (stop.text.isidentifier() or stop.text.isdecimal()) or plain(u.src[1]) in self.uses.outside:
             name = self.names.new("stop", numbered=True)
-            self.do(f"{self.type(dtypes.index)} {name} = {stop.text};")
+            self.do(f"{self.type(kept(u.src[1], self.prelude))} {name} = {stop.text};")
             stop = Expr(name)
-        i = self.names.new("i" + "_".join(map(str, u.arg.path)).replace("-", "m"))
+        i = self.names.new(f"i{u.arg.label}")
         self.values[u] = Expr(i)
-        self.open(f"for ({self.type(dtypes.index)} {i} = {start.text}; {i} < {stop.text}; ++{i})")
+        if u in self.unrolled:
+            self.do(self.prelude.dialect.unroll)
+        self.open(f"for ({self.type(kept(u, self.prelude))} {i} = {start.text}; {i} < {stop.text}; ++{i})")
         self.blocks.append("")
 
     def if_(self, u: UOp) -> None:
-        condition = self.value(u.src[0])
-        self.open(f"if ({condition.text})")
+        if self.otherwise(u.src[0]):
+            self.pending.pop(u.src[0], None)
+            self.other()
+        else:
+            condition = self.value(u.src[0])
+            self.open(f"if ({condition.text})")
         self.blocks.append("if")
+
+    def otherwise(self, condition: UOp) -> bool:
+        """Whether a branch ended just now, and this is that its condition did not hold."""
+        if self.ended is None or self.ended[1] != len(self.lines) or not set(self.pending) <= {condition}:
+            return False
+        return opposite(self.ended[0], condition, self.again)
 
     def loop(self, u: UOp) -> None:
         self.open("for (;;)")
@@ -244,6 +270,8 @@ class Body:
         self.close()
         if (block := self.blocks.pop()) in self.left:
             self.do(f"{block}:;")
+        if u.op is Op.ENDIF:
+            self.ended = (u.src[0].src[0], len(self.lines))
 
     def break_(self, u: UOp) -> None:
         """Leaves the innermost LOOP, by its label where a RANGE lies in between."""
@@ -253,13 +281,16 @@ class Body:
         if inside[-1]:
             self.do(f"if ({condition.text}) break;")
             return
+        if not self.prelude.dialect.jumps:
+            raise UnsupportedError(f"{self.prelude.dialect.name} cannot leave a loop out of another one", at=repr(u),
+                                   hint="leave the inner loop first, with a flag")
         self.left.add(next(b for b in reversed(inside) if b))
         self.do(f"if ({condition.text}) goto {next(b for b in reversed(inside) if b)};")
 
     def special(self, u: UOp) -> None:
         if (form := self.prelude.dialect.ids.get(u.arg.kind)) is None:
             raise UnsupportedError(f"{self.prelude.dialect.name} has no ids of work items", at=repr(u))
-        self.define(u, Expr(f"({self.type(dtypes.index)}){form.format(axis=u.arg.axis)}", UNARY))
+        self.define(u, Expr(f"({self.type(kept(u, self.prelude))}){form.format(axis=u.arg.axis, letter='xyz'[u.arg.axis])}", UNARY))
 
     def barrier(self, u: UOp) -> None:
         if not self.prelude.dialect.barrier:

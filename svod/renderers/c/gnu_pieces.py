@@ -9,6 +9,7 @@ from svod.dtype import DType, dtypes
 from svod.ir.args import AtomicKind
 from svod.ir.ops import Op
 from svod.renderers.c.dialect import Maker, Piece, Prelude, held, mask_of, room
+from svod.renderers.c.literals import literal
 
 EXTREMES = {"max": (">", "&"), "min": ("<", "|")}
 COMBINED = {Op.ADD: "+", Op.MUL: "*", Op.AND: "&", Op.OR: "|", Op.XOR: "^"}
@@ -173,7 +174,7 @@ def saturated(p: Prelude, src: DType, dst: DType) -> Piece:
     """A float as an integer: truncated, at the limits where it is beyond them, 0 for NaN."""
     low, high = (_limit(x, src) for x in (int(dst.min), int(dst.max) + 1))
     name = f"{suffix(dst)}_from_{suffix(src)}"
-    least, most = (_whole(int(x), dst) for x in (dst.min, dst.max))
+    least, most = (literal(int(x), dst.scalar, p.dialect) for x in (dst.min, dst.max))
     s, t = p.type(src), p.type(dst)
     if src.lanes == 1:
         inside = f"x > 0 ? ({t})x : 0" if dst.is_unsigned else f"x < {low} ? {least} : x == x ? ({t})x : 0"
@@ -208,11 +209,6 @@ def _through_i32(p: Prelude, src: DType, dst: DType, given: tuple[str, str]) -> 
 
 def _limit(x: int, src: DType) -> str:
     return f"{float(x)!r}{'f' if src.scalar is dtypes.f32 else ''}"
-
-
-def _whole(x: int, d: DType) -> str:
-    s = {"u32": "u", "i64": "LL", "u64": "ULL"}.get(d.scalar.name, "")
-    return f"(-{-(x + 1)}{s} - 1)" if x < 0 else f"{x}{s}"
 
 
 def widened(p: Prelude, src: DType, dst: DType) -> Piece:

@@ -2,7 +2,8 @@
 
 Owns: the order of a source file, the parameters of a kernel, memory of a group, atomics. Must not know any one language: what they differ
 in is a `Form`, and their `Dialect`.
-Invariant: a kernel is one function, whose arguments are those of the metadata, in that order.
+Invariant: a kernel is one function, whose arguments are those of the metadata, in that order; then the dynamic memory of a group, where
+that is an argument; then the record of what PRINTs and ASSERTs say, if the kernel has any.
 """
 from __future__ import annotations
 
@@ -12,16 +13,20 @@ from dataclasses import dataclass
 from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
 from svod.ir.args import AtomicKind, BarrierScope
+from svod.ir.bounds import constant
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import root
-from svod.renderers.c import memory
+from svod.renderers.c import exchanges, memory
 from svod.renderers.c.dialect import Dialect, Prelude
 from svod.renderers.c.expr import ATOM, MEMORY, PLUS, Expr, Names
 from svod.renderers.c.function import Body
+from svod.renderers.c.item_messages import Record, said
+from svod.renderers.c.uses import needed
+from svod.renderers.records import Layout
 from svod.target.abi import Metadata
 
-__all__ = ["Form", "memory", "render_items"]
+__all__ = ["Form", "exchanges", "memory", "render_items"]
 
 _BITWISE = (AtomicKind.AND, AtomicKind.OR, AtomicKind.XOR)
 
@@ -33,8 +38,9 @@ class Form:
     `head`: the line that opens the function, with {shape}, {name}, {params}. `shape`: what says how many work items a group has, with {x},
     {y}, {z}, {items}; used where that is known. `buffer`, `scalar`: a parameter, with {const}, {type}, {restrict}, {name}, {n} for its
     number. `extra`: parameters behind all others, with {n}. `dynamic`: the memory of a group whose size the launch gives, a parameter if
-    `dynamic_given`, else a declaration. `spaces`: where a PARAM or DEFINE_LOCAL lies, as the names of atomic helpers have it.
-    `atomics`: dtypes that these helpers take.
+    `dynamic_given`, else a declaration; `again`: where it is one parameter, the same memory, {first}, with elements of a smaller type.
+    `spaces`: where a PARAM or DEFINE_LOCAL lies, as the names of atomic helpers have it; empty if they
+    do not say. `atomics`: dtypes that these helpers take.
     """
 
     dialect: Dialect
@@ -47,23 +53,25 @@ class Form:
     spaces: Mapping[Op, str]
     atomics: frozenset[DType]
     extra: tuple[str, ...] = ()
+    again: str = ""
 
 
 class _Kernel(Body):
     """The statements of a kernel."""
 
-    def __init__(self, form: Form, leaf: dict[UOp, str], prelude: Prelude, given: tuple[list[UOp], Names]) -> None:
+    def __init__(self, form: Form, leaf: dict[UOp, str], prelude: Prelude, given: tuple[list[UOp], Names], record: Record) -> None:
         super().__init__(leaf, prelude, *given)
-        self.form = form
+        self.form, self.record = form, record
 
     def run(self, u: UOp) -> None:
         """Writes instruction `u`. UnsupportedError for one that has no form."""
         if u.op in (Op.PRINT, Op.ASSERT):
-            what = "print" if u.op is Op.PRINT else "check assertions"
-            raise UnsupportedError(f"kernels in {self.form.dialect.name} cannot {what} yet", at=u.arg.place or u.arg.text[:40],
-                                   hint="run the kernel on CPU or INTERP", about=u)
-        if u.op is Op.ATOMIC:
+            said(self, u, self.record)
+        elif u.op is Op.ATOMIC:
             self.atomic(u)
+        elif u.op is Op.MMA:
+            args = ", ".join(self.value(s).text for s in u.src)
+            self.define(u, Expr(f"{self.prelude.need(f'mma_{u.arg.layout}', u.dtype)}({args})"), name="sums", at_once=True)
         else:
             super().run(u)
 
@@ -75,13 +83,15 @@ class _Kernel(Body):
             able = ", ".join(sorted(map(repr, self.form.atomics)))
             raise UnsupportedError(f"{what} {u.arg.value} of {d} is not available in {self.form.dialect.name}", about=u,
                                    hint=f"use elements of {able}, and a branch in place of a gate")
-        at, args = self.value(address.src[1]), [self.value(s).text for s in given]
-        pointer = f"{self.value(address.src[0]).at(ATOM)} + {at.at(PLUS)}"
+        at, args = address.src[1], [self.value(s).text for s in given]
+        first = self.value(address.src[0]).at(ATOM)
+        pointer = first if constant(at) == 0 else f"{first} + {self.value(at).at(PLUS)}"
         self.settle(MEMORY)
         if u.arg is AtomicKind.COMPARE_EXCHANGE:
             args.reverse()
         kind = u.arg.value if u.arg is AtomicKind.COMPARE_EXCHANGE else f"atomic_{u.arg.value}"
-        self.define(u, Expr(f"{self.prelude.need(f'{kind}_{space}', d)}({', '.join([pointer, *args])})"), name="old", at_once=True)
+        name = self.prelude.need(f"{kind}_{space}" if space else kind, d)
+        self.define(u, Expr(f"{name}({', '.join([pointer, *args])})"), name="old", at_once=True)
 
 
 def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
@@ -96,17 +106,25 @@ def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together
     leaf: dict[UOp, str] = {}
     declared = _parameters(form, linear, meta, (prelude, names, leaf, together))
     inside = []
-    for u in dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL):
+    first = ""
+    for u in sorted(dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL), key=lambda u: -_element(u).itemsize):
         leaf[u] = names.new(u.arg.name or "tile", numbered=not u.arg.name)
-        template = form.dynamic if u.arg.dynamic else form.dialect.local
-        text = template.format(type=prelude.type(_element(u)), name=leaf[u], size=u.arg.size, n=len(declared))
-        if u.arg.dynamic and form.dynamic_given:
+        template = form.dialect.local if not u.arg.dynamic else form.again if first else form.dynamic
+        text = template.format(type=prelude.type(_element(u)), name=leaf[u], size=u.arg.size, n=len(declared), first=first)
+        if u.arg.dynamic and form.dynamic_given and not first:
             declared.append(text)
+            first = leaf[u]
         else:
             inside.append(f"  {text}")
+    layout = Layout.of(linear)
+    record = Record(names.new("record") if layout.words else "", layout, form.spaces[Op.PARAM])
+    if layout.words:
+        word = prelude.type(dtypes.u32)
+        declared.append(form.buffer.format(const="", type=word, restrict="", name=record.name, n=len(declared)))
     declared += [x.format(n=len(declared) + k) for k, x in enumerate(form.extra)]
-    body = _Kernel(form, leaf, prelude, (list(linear.src), names))
-    for u in linear.src:
+    instructions = needed(list(linear.src))
+    body = _Kernel(form, leaf, prelude, (instructions, names), record)
+    for u in instructions:
         body.run(u)
     body.settle()
     head = form.head.format(shape=_shape(form, meta), name=function, params=", ".join(declared))
@@ -127,7 +145,8 @@ def _parameters(form: Form, linear: UOp, meta: Metadata, scope: _Scope) -> list[
         called = names.new(b.name)
         if b.slot in params:
             leaf[params[b.slot]] = called
-        const, restrict = "" if b.writes else "const ", "" if b.slot in together else f"{form.dialect.restrict} "
+        const, alone = "" if b.writes else "const ", form.dialect.restrict if b.slot not in together else ""
+        restrict = f"{alone} " if alone else ""
         declared.append(form.buffer.format(const=const, type=prelude.type(b.dtype), restrict=restrict, name=called, n=len(declared)))
     for s in meta.scalars:
         called = names.new(s.name)

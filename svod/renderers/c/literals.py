@@ -13,6 +13,7 @@ from svod.dtype.convert import encode
 from svod.renderers.c.dialect import Dialect
 
 _SUFFIXES = {"u32": "u", "i64": "LL", "index": "LL", "u64": "ULL"}
+"""Those of C, where a dialect has no others."""
 
 
 def literal(value: bool | int | float, dtype: DType, dialect: Dialect) -> str:
@@ -22,7 +23,7 @@ def literal(value: bool | int | float, dtype: DType, dialect: Dialect) -> str:
     if dtype.is_float:
         return hex(encode(float(value), dtype))
     n = int(value)
-    suffix = _SUFFIXES.get(dtype.name, "")
+    suffix = dialect.suffixes.get(dtype.name, _SUFFIXES.get(dtype.name, ""))
     if n == dtype.min and dtype.min < 0 and dtype.bits >= 32:
         return f"(-{-(n + 1)}{suffix} - 1)"
     return f"{n}{suffix}"

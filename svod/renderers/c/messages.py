@@ -96,7 +96,7 @@ def assert_(body: Body, u: UOp) -> None:
     condition, *given = [body.value(s) for s in u.src]
     body.settle(MEMORY)
     number = Assertion.of(u, LINEAR_OPERANDS).number
-    words = [f"{number}ULL", *(_word(body.prelude, s, e) for s, e in zip(u.src[1:], given, strict=True))]
+    words = [f"{number}ULL", *(bits_of(body.prelude, s, e) for s, e in zip(u.src[1:], given, strict=True))]
     free = f"__sync_bool_compare_and_swap(&{RECORD}[0], 0ULL, 1ULL)"
     body.open(f"if (!{condition.at(14)} && {free})")
     for k, w in enumerate(words, 1):
@@ -105,8 +105,8 @@ def assert_(body: Body, u: UOp) -> None:
     body.close()
 
 
-def _word(p: Prelude, u: UOp, e: Expr) -> str:
-    """The bits of a value in 64."""
+def bits_of(p: Prelude, u: UOp, e: Expr) -> str:
+    """The bits of a value, none beyond them."""
     d = u.dtype
     if d in (dtypes.f32, dtypes.f64):
         bits = dtypes.u32 if d is dtypes.f32 else dtypes.u64

@@ -1,7 +1,7 @@
 """OpenCL C 1.2: its table, and kernels in it.
 
 Owns: the spellings and words of the language, the form of a kernel function. Must not know devices.
-Invariant: the dynamic memory of a group, if the kernel has any, is its last argument.
+Invariant: the dynamic memory of a group, if the kernel has any, comes behind its other arguments, and then the record of messages.
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPENCL_C = Dialect(
     restrict="restrict",
     pieces=PIECES,
     calls={Op.SQRT: "sqrt", Op.TRUNC: "trunc", Op.FLOOR: "floor", Op.CEIL: "ceil", Op.RINT: "rint", Op.ABS: "fabs", Op.MULACC: "fma"},
-    suffixes={"f32": "f", "f64": ""},
+    suffixes={"f32": "f", "f64": "", "i64": "L", "index": "L", "u64": "UL"},
     infinity="INF{s}",
     nan="NOT_A_NUMBER{s}",
     ids={SpecialKind.GLOBAL: "get_group_id({axis})", SpecialKind.LOCAL: "get_local_id({axis})",
@@ -61,6 +61,7 @@ FORM = Form(
     scalar="{type} {name}",
     dynamic="__local {type} *{name}",
     dynamic_given=True,
+    again="__local {type} *{name} = (__local {type} *){first};",
     spaces={Op.PARAM: "global", Op.DEFINE_LOCAL: "local"},
     atomics=frozenset((dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64, dtypes.f32, dtypes.f64)),
 )

@@ -67,7 +67,7 @@ def atomic(kind: str, space: str) -> Maker:
         new = _WORDS.get(kind) or f"{p.need(kind, d)}(a, value)"
         return Piece(name, f"""{head} {{
   volatile __{space} {u} *q = (volatile __{space} {u} *)p;
-  {u} old, seen = *q;
+  {u} old, seen = {prefix}_cmpxchg(q, 0, 0);
   do {{
     {t} a = as_{t}(seen);
     old = seen;

@@ -201,7 +201,7 @@ class Body:
     def range(self, u: UOp) -> None:
         start, stop = self.name(u.src[0]), self.name(u.src[1])
         self.fresh += 1
-        loop = f"L{'_'.join(map(str, u.arg.path))}.{self.fresh}".replace("-", "m")
+        loop = f"L{u.arg.label}.{self.fresh}"
         if interval(u.src[0])[1] < interval(u.src[1])[0]:
             self.do(f"br label %{loop}")
         else:

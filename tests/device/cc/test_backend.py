@@ -1,4 +1,4 @@
-"""The CC device: it runs what the CPU runs, by the same road."""
+"""The CC device: it runs what the CPU runs, by the same road (tests/testing/conformance has the op table, loop kernels, the gallery)."""
 from __future__ import annotations
 
 import os
@@ -16,27 +16,13 @@ from svod.config import CacheSettings
 from svod.device.cc.backend import target_of
 from svod.device.cc.compiler import system_compiler
 from svod.errors import ArgumentError, LaunchError
-from svod.testing.conformance import check_entry, table
-from svod.testing.kernels import CASES, axes, p
+from svod.testing.kernels import axes, p
 from svod.testing.random_effects import effect_case
 from svod.testing.random_kernels import random_case
 from svod.testing.random_threads import random_thread_case
 from svod.testing.threads import Threads
 
 pytestmark = pytest.mark.devices("CC")
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_case(device: svod.Device, name: str) -> None:
-    case = CASES[name]()
-    buffers = case.fresh()
-    device.compile(case.ast).execute(buffers, case.vals)
-    case.check(buffers)
-
-
-@pytest.mark.parametrize("entry", table()[::29], ids=str)
-def test_a_row_of_the_table(device: svod.Device, entry: object) -> None:
-    assert check_entry(device, entry) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [random_case, effect_case])

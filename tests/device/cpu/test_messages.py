@@ -26,7 +26,7 @@ from svod.renderers.llvm.messages import HEAD
 from svod.testing.threads import Threads
 
 A, N = UOp.param(0, dtypes.i32, name="a"), UOp.variable("n", 0, 1 << 40)
-on_devices = pytest.mark.devices("INTERP", "CPU")
+on_devices = pytest.mark.devices("INTERP", "CPU", "OPENCL")
 
 
 def launch(device: Any, k: Threads, *buffers: Any, grid: tuple[int, ...] = (1, 1, 1), **values: Any) -> None:

@@ -1,7 +1,9 @@
 """The OPENCL device: kernels of all kinds agree with the interpreter, buffers are its own, what is wrong is said in the user's terms."""
 from __future__ import annotations
 
+import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,14 @@ import pytest
 
 import svod
 from svod import UOp
+from svod.device.opencl.driver import POCL, all_devices
 from svod.device.opencl.probe import PROBE
 from svod.device.specs import CompiledSpec
 from svod.dtype import AddrSpace, dtypes
 from svod.errors import ArgumentError, CompileError, DeviceUnavailable, LaunchError, OutOfMemory, UnsupportedError
 from svod.ir.args import AtomicKind
 from svod.ir.ops import Op
-from svod.ir.threads import grid_variable
+from svod.ir.threads import MAX_DYNAMIC, grid_variable
 from svod.testing.conformance import check_entry, table
 from svod.testing.kernels import CASES, axes, p
 from svod.testing.random_threads import random_thread_case
@@ -212,6 +215,23 @@ def test_too_much_shared_memory(device: svod.Device) -> None:
 
 
 @OPENCL
+def test_too_much_dynamic_shared_memory(device: svod.Device) -> None:
+    k = Threads("greedy", (8, 1, 1))
+    own, given = k.memory(dtypes.f32, 8, AddrSpace.LOCAL, "own"), k.memory(dtypes.f32, MAX_DYNAMIC // 4, AddrSpace.LOCAL, "given")
+    given = given.replace(arg=replace(given.arg, dynamic=True))
+    k.store(own, k.thread(), 1.0)
+    k.store(given, k.thread(), k.load(own, k.thread()))
+    k.store(UOp.param(0, dtypes.f32, name="out"), k.thread(), k.load(given, k.thread()))
+    out, most = np.zeros(8, np.float32), device.target.limits.shared_bytes
+    launch(device, k.kernel(), [out], 1, _shared_bytes=32)
+    np.testing.assert_array_equal(out, np.ones(8))
+    if most > MAX_DYNAMIC + 32 - 4:
+        pytest.skip(f"{device.name} has more shared memory than a launch can ask for")
+    with pytest.raises(LaunchError, match=f"shares {most + 4} B, {device.name} has {most} B"):
+        launch(device, k.kernel(), [out], 1, _shared_bytes=most + 4 - 32)
+
+
+@OPENCL
 def test_source_that_does_not_build_is_shown_with_its_lines(device: svod.Device) -> None:
     spec = device.renderer.render(added())
     source = "__kernel void broken(__global float *out) {\n  out[0] = 1;\n  out[1] = nonesuch;\n}\n"
@@ -253,3 +273,56 @@ def test_rendering_needs_no_device() -> None:
     assert "if (" in source
     with pytest.raises(DeviceUnavailable, match="no OpenCL architecture"):
         svod.Device.offline("OPENCL", "gfx1")
+
+
+# --- the disk cache ------------------------------------------------------------------------------------------------------------------
+
+AGAIN = """
+import numpy as np
+import svod
+from svod.device.opencl.runner import OpenCLCompiler
+from svod.testing.threads import Threads
+from svod.ir.uop import UOp
+built, build = [], OpenCLCompiler.build
+OpenCLCompiler.build = lambda self, *args: built.append(1) or build(self, *args)
+k = Threads("again", (4, 1, 1))
+k.store(UOp.param(0, svod.dtypes.i32, name="a"), k.thread(), k.thread().cast(svod.dtypes.i32) + 5)
+k.print("item {}", k.thread())
+a = np.zeros(4, np.int32)
+svod.Device("OPENCL").compile(k.kernel())(a, _grid_x=1, _grid_y=1, _grid_z=1)
+print(len(built), a.tolist())
+"""
+
+
+def binaries(device: svod.Device) -> None:
+    """Skips where the driver keeps what it compiled itself."""
+    if all_devices()[0].platform.name == POCL:
+        pytest.skip(f"{device.name}: PoCL keeps what it compiled in a cache of its own")
+
+
+@OPENCL
+def test_a_binary_in_the_disk_cache_is_not_built_again(device: svod.Device, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    binaries(device)
+    monkeypatch.setenv("SVOD_CACHE_DIR", str(tmp_path))
+    runs = [subprocess.run([sys.executable, "-c", AGAIN], text=True, capture_output=True, check=True, timeout=60).stdout for _ in range(2)]
+    lines = "".join(f"item {i}\n" for i in range(4))
+    assert [r.splitlines()[-1] for r in runs] == ["1 [5, 6, 7, 8]", "0 [5, 6, 7, 8]"]
+    assert all(sorted(r.splitlines()[:4]) == lines.splitlines() for r in runs)
+
+
+@OPENCL
+def test_a_binary_that_the_driver_refuses_is_a_miss(device: svod.Device) -> None:
+    binaries(device)
+    load = device.backend.load
+    assert load is not None
+    spec = device.compile(added()).spec
+    program, made = load(spec, b"made by another driver")
+    a, out = np.arange(8, dtype=np.float32), np.zeros(8, np.float32)
+    program.execute([out, a], [8])
+    np.testing.assert_array_equal(out, a + 1)
+    assert made
+    again, kept = load(spec, made)
+    assert kept is made
+    out[:] = 0
+    again.execute([out, a], [8])
+    np.testing.assert_array_equal(out, a + 1)

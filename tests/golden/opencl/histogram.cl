@@ -13,7 +13,7 @@ static float max_f32(float a, float b) {
 }
 static float atomic_max_global_f32(volatile __global float *p, float value) {
   volatile __global uint *q = (volatile __global uint *)p;
-  uint old, seen = *q;
+  uint old, seen = atomic_cmpxchg(q, 0, 0);
   do {
     float a = as_float(seen);
     old = seen;
@@ -24,5 +24,5 @@ static float atomic_max_global_f32(volatile __global float *p, float value) {
 __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void histogram(const __global uchar *data, __global int *counts, __global float *top, long grid_x, long grid_y, long grid_z) {
   uchar data_1 = data[(long)get_local_id(0) + (long)get_group_id(0) * 64];
   atomic_add_global_i32(counts + (long)data_1, 1);
-  atomic_max_global_f32(top + 0LL, (float)data_1);
+  atomic_max_global_f32(top, (float)data_1);
 }

@@ -11,5 +11,5 @@ __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void reversed_groups(__
   long v2 = v1 + (long)get_group_id(0) * 32;
   tile[v1] = data[v2];
   barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-  data[v2] = tile[v1 * -1 + 31];
+  data[v2] = tile[31 - v1];
 }

@@ -7,7 +7,6 @@
 #define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 __kernel __attribute__((reqd_work_group_size(128, 1, 1))) void vector_add(__global float *out, const __global float *a, const __global float *b, long n) {
   long v1 = (long)get_group_id(0) * 128 + (long)get_local_id(0);
-  long v2 = (n + 127) >> 7;
   if (v1 < n) {
     out[v1] = a[v1] + b[v1];
   }

@@ -50,7 +50,16 @@ def histogram() -> UOp:
     return k.kernel()
 
 
-@pytest.mark.parametrize("make", [vector_add, row_max, reversed_groups, histogram])
+def speaking() -> UOp:
+    k = Threads("speaking", (4, 1, 1))
+    data = UOp.param(0, dtypes.f32, name="data")
+    value = k.load(data, k.item())
+    k.print("item {} has {}", k.item(), value)
+    k.check(value < 2.0, "{} is too large", value)
+    return k.kernel()
+
+
+@pytest.mark.parametrize("make", [vector_add, row_max, reversed_groups, histogram, speaking])
 def test_golden(make: Callable[[], UOp], golden: Callable[[str, str], None]) -> None:
     golden(source(make()), f"opencl/{make.__name__}.cl")
 
@@ -66,10 +75,3 @@ def test_waiting_for_all_groups_is_refused() -> None:
     linear = UOp(Op.LINEAR, (UOp.barrier(scope=BarrierScope.GRID),))
     with pytest.raises(UnsupportedError, match="waits for all groups"):
         render_opencl(linear, describe(linear), "k")
-
-
-def test_printing_is_refused() -> None:
-    k = Threads()
-    k.print("x {}", k.thread())
-    with pytest.raises(UnsupportedError, match="cannot print yet"):
-        source(k.kernel())

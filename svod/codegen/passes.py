@@ -1,0 +1,52 @@
+"""What a pipeline is made of: stages, what they may know, and running them one after the other.
+
+Owns: `Stage`, `Context`, `through`. Must not know any one stage. Invariant: what a stage gives satisfies the spec that it names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from svod.config import Config
+from svod.ir.ops import Op
+from svod.ir.spec import Spec, verify
+from svod.ir.uop import UOp
+from svod.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stages may know besides the graph."""
+
+    target: Target
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step: a unique verb, why it exists, what it does, and the spec its result satisfies."""
+
+    name: str
+    why: str
+    run: Callable[[UOp, Context], UOp]
+    ensures: Spec | None = None
+
+
+Listener = Callable[[Stage, UOp, float], None]
+
+
+def through(stages: tuple[Stage, ...], sink: UOp, ctx: Context, listen: Listener | None) -> UOp:
+    """What `stages` make of `sink`, one after the other; `listen` sees every result and its seconds."""
+    out = sink
+    for stage in stages:
+        if out.op is Op.LINEAR and sink.op is not Op.LINEAR:
+            break
+        began = time.perf_counter()
+        out = stage.run(out, ctx)
+        if stage.ensures is not None:
+            verify(out, stage.ensures)
+        if listen is not None:
+            listen(stage, out, time.perf_counter() - began)
+    return out

@@ -1,0 +1,82 @@
+"""Kernels of several effects on groups of work items: side by side where they can be, one after the other in one group where they must."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from svod import Config, UOp
+from svod.codegen.pipeline import Context, lower
+from svod.device.opencl.backend import opencl_target
+from svod.ir.ops import Op
+from svod.target.abi import describe
+from svod.testing.groups import run_groups
+from svod.testing.kernels import CASES, axes, f32, p
+from svod.testing.random_effects import effect_case
+
+IDS = Context(replace(opencl_target(None), vector_bits=0), Config())
+
+
+def sizes(linear: UOp) -> tuple[int, int]:
+    """Groups, and work items of a group, along axis 0."""
+    meta = describe(linear)
+    assert meta.local_size is not None
+    return int(meta.global_size[0].arg.value), int(meta.local_size[0].arg.value)
+
+
+def test_effects_that_have_nothing_to_do_with_one_another_share_a_launch() -> None:
+    i, j, k = axes(1000, 3000, 500)
+    ast = UOp.sink(p(0, "x")[i].store(p(3, "a")[i].load() * 2.0).end(i), p(1, "y")[j].store(p(4, "b")[j].load() + 1.0).end(j),
+                   p(2, "z")[0].store(p(3, "a")[k].load().sum(k)), name="three")
+    linear = lower(ast, IDS)
+    assert sizes(linear) == (12, 256)
+    a, b = f32(1000), f32(3000, seed=1)
+    x, y, z = np.zeros(1000, np.float32), np.zeros(3000, np.float32), np.zeros(1, np.float32)
+    run_groups(linear, [x, y, z, a, b])
+    np.testing.assert_array_equal(x, a * 2)
+    np.testing.assert_array_equal(y, b + 1)
+    np.testing.assert_allclose(z[0], a[:500].sum(), rtol=1e-5, atol=1e-5)
+
+
+def test_two_results_of_one_vector() -> None:
+    i, j = axes(5000, 5000)
+    ast = UOp.sink(p(0, "s")[0].store(p(2, "a")[i].load().sum(i)), p(1, "m")[0].store(p(2, "a")[j].load().max(j)), name="both")
+    linear = lower(ast, IDS)
+    assert sizes(linear) == (1, 256)
+    a, s, m = f32(5000), np.zeros(1, np.float32), np.zeros(1, np.float32)
+    run_groups(linear, [s, m, a])
+    np.testing.assert_allclose(s[0], a.sum(dtype=np.float64), atol=1e-3)
+    assert m[0] == a.max()
+
+
+@pytest.mark.parametrize("name", ["same_range_twice"])
+def test_what_waits_is_done_by_one_group_with_a_barrier(name: str) -> None:
+    case = CASES[name]()
+    linear, buffers = lower(case.ast, IDS), case.fresh()
+    assert sizes(linear) == (1, 256)
+    assert sum(u.op is Op.BARRIER for u in linear.src) == 1
+    run_groups(linear, buffers, case.vals)
+    case.check(buffers)
+
+
+def test_a_row_sum_that_is_used_afterwards() -> None:
+    i, j, k, q = axes(6, 50, 6, 50)
+    sums = p(1, "t")[i].store(p(2, "a")[i * 50 + j].load().sum(j)).end(i)
+    ast = UOp.sink(p(0, "out")[k * 50 + q].store(p(1, "t").after(sums)[5 - k].load() + p(2, "a")[k * 50 + q].load()), name="chained")
+    linear = lower(ast, IDS)
+    a, t, out = f32(6, 50), np.zeros(6, np.float32), np.zeros((6, 50), np.float32)
+    run_groups(linear, [out, t, a])
+    np.testing.assert_allclose(out, a + a.sum(1)[::-1, None], rtol=1e-4, atol=1e-4)
+
+
+def test_random_effects_on_simulated_groups() -> None:
+    shared = 0
+    for seed in range(40):
+        case = effect_case(seed)
+        linear = lower(case.ast, IDS)
+        if next(linear.find(Op.ATOMIC, Op.DEFINE_SCRATCH), None) is None:
+            buffers = case.fresh()
+            shared += run_groups(linear, buffers, case.vals) > 1
+            case.check(buffers)
+    assert shared > 0

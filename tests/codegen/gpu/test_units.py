@@ -1,0 +1,106 @@
+"""Products on matrix units: which kernels get them, the right result at every edge, without a race."""
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from svod import Config, UOp
+from svod.codegen.pipeline import Context, lower
+from svod.dtype import DType, dtypes, numpy_dtype
+from svod.ir.ops import Op
+from svod.renderers.c.cuda import cuda_target
+from svod.target.abi import describe
+from svod.testing.groups import run_groups
+from svod.testing.kernels import axes
+
+HOPPER = Context(cuda_target("sm_90"), Config())
+KINDS = [dtypes.f16, dtypes.bf16, dtypes.i8, dtypes.u8, dtypes.f8e4m3, dtypes.f8e5m2]
+
+
+def product(sizes: tuple[UOp | int, ...], kind: DType, *, turned: bool = False, batch: int = 0, wide: DType | None = None) -> UOp:
+    """c = a @ b + 1, or a @ b.T + 1, of elements of `kind`."""
+    m, n, k = sizes
+    ranges = axes(*[batch] * bool(batch), m, n, k)
+    i, j, q = ranges[-3:]
+    z = ranges[0] if batch else UOp.const(0, dtypes.index)
+    sums = wide or (dtypes.i32 if kind.is_int else dtypes.f32)
+    a = UOp.param(1, kind, name="a")[(z * m + i) * k + q].load().cast(sums)
+    at = (z * n + j) * k + q if turned else (z * k + q) * n + j
+    total = (a * UOp.param(2, kind, name="b")[at].load().cast(sums)).sum(q)
+    return UOp.sink(UOp.param(0, sums, name="c")[(z * m + i) * n + j].store(total + 1), name="product")
+
+
+def on_units(linear: UOp) -> bool:
+    return any(u.op is Op.MMA for u in linear.src)
+
+
+def operands(kind: DType, *shapes: tuple[int, ...]) -> list[Any]:
+    """Whole numbers that all types hold and whose sums are exact."""
+    rng = np.random.default_rng(1)
+    return [rng.integers(0 if kind is dtypes.u8 else -4, 5, s).astype(numpy_dtype(kind)) for s in shapes]
+
+
+def wanted(a: Any, b: Any, kind: DType) -> Any:
+    wide = np.int32 if kind.is_int else np.float32
+    return a.astype(wide) @ b.astype(wide) + 1
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_every_type(kind: DType, turned: bool) -> None:
+    linear = lower(product((100, 70, 72), kind, turned=turned), HOPPER)
+    assert on_units(linear)
+    a, b = operands(kind, (100, 72), (72, 70))
+    out = np.full((100, 70), 7, np.int32 if kind.is_int else np.float32)
+    run_groups(linear, [out, a, np.ascontiguousarray(b.T) if turned else b])
+    np.testing.assert_array_equal(out, wanted(a, b, kind))
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 64), (130, 65, 33), (1, 1, 1), (5, 0, 9), (64, 40, 0), (129, 128, 32)])
+def test_sizes_known_at_the_launch(shape: tuple[int, int, int]) -> None:
+    m, n, k = shape
+    linear = lower(product(tuple(UOp.variable(v, 0, 1 << 20) for v in "mnk"), dtypes.f16), HOPPER)
+    assert on_units(linear)
+    a, b = operands(dtypes.f16, (m, k), (k, n))
+    out = np.full((m, n), 7, np.float32)
+    run_groups(linear, [out, a, b], dict(zip("mnk", shape, strict=True)))
+    np.testing.assert_array_equal(out, wanted(a, b, dtypes.f16))
+
+
+def test_batches() -> None:
+    linear = lower(product((64, 64, 32), dtypes.bf16, batch=3), HOPPER)
+    assert on_units(linear)
+    a, b = operands(dtypes.bf16, (3, 64, 32), (3, 32, 64))
+    out = np.zeros((3, 64, 64), np.float32)
+    run_groups(linear, [out, a, b])
+    np.testing.assert_array_equal(out, wanted(a, b, dtypes.bf16))
+
+
+@pytest.mark.parametrize(("size", "tile"), [(512, 64), (4096, 128)])
+def test_tiles_are_as_large_as_leaves_enough_groups(size: int, tile: int) -> None:
+    meta = describe(lower(product((size, size, size), dtypes.f16), HOPPER))
+    assert [int(s.arg.value) for s in meta.global_size[:2]] == [size // tile] * 2
+    assert [int(s.arg.value) for s in (meta.local_size or ())] == [32, 8 if tile == 128 else 4, 1]
+
+
+def test_what_units_do_not_multiply_goes_another_way() -> None:
+    shape = (256, 256, 256)
+    turing = Context(cuda_target("sm_75"), Config())
+    assert on_units(lower(product(shape, dtypes.f16), turing))
+    assert not on_units(lower(product(shape, dtypes.bf16), turing))
+    assert not on_units(lower(product(shape, dtypes.f32), HOPPER))
+    assert not on_units(lower(product(shape, dtypes.f16, wide=dtypes.f64), HOPPER))
+    assert not on_units(lower(product((256, 256, 8), dtypes.f16), HOPPER))
+    strict = Context(cuda_target("sm_90"), Config(contract="off"))
+    assert not on_units(lower(product(shape, dtypes.f16), strict))
+
+
+def test_rounding_is_near_that_of_f32() -> None:
+    rng = np.random.default_rng(2)
+    a, b = (rng.standard_normal(s).astype(ml_dtypes.bfloat16) for s in ((64, 128), (128, 64)))
+    out = np.zeros((64, 64), np.float32)
+    run_groups(lower(product((64, 64, 128), dtypes.bf16), HOPPER), [out, a, b])
+    np.testing.assert_allclose(out, wanted(a, b, dtypes.bf16), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,59 @@
+// row_max(out: f32*, a: f32*)
+// 500 x 1 x 1 of groups of 64 x 2 x 1 work items
+#define INFf __int_as_float(0x7f800000)
+#define INF __longlong_as_double(0x7ff0000000000000LL)
+#define NOT_A_NUMBERf __int_as_float(0x7fc00000)
+#define NOT_A_NUMBER __longlong_as_double(0x7ff8000000000000LL)
+extern "C" __global__ __launch_bounds__(128) void row_max(float *__restrict__ out, const float *__restrict__ a) {
+  __shared__ float partial[128];
+  float acc;
+  acc = -INFf;
+  int v1 = (int)threadIdx.x;
+  int v2 = (int)blockIdx.x;
+  int v3 = (int)threadIdx.y;
+  int v4 = v3 * 64;
+  int v5 = v1 + v2 * 128 + v4;
+  for (int i0 = 0; i0 < 1; ++i0) {
+    float a_1 = a[v5 + i0 * 64];
+    float acc_1 = acc;
+    acc = a_1 != a_1 ? a_1 : acc_1 < a_1 ? a_1 : acc_1;
+  }
+  int v6 = v1 + v4;
+  partial[v6] = acc;
+  __syncthreads();
+  if (v1 < 8) {
+    float partial_1 = partial[v6];
+    float partial_2 = partial[v6 + 8];
+    float partial_3 = partial[v6 + 16];
+    float partial_4 = partial[v6 + 24];
+    float partial_5 = partial[v6 + 32];
+    float partial_6 = partial[v6 + 40];
+    float partial_7 = partial[v6 + 48];
+    float partial_8 = partial[v6 + 56];
+    float v7 = partial_2 != partial_2 ? partial_2 : partial_1 < partial_2 ? partial_2 : partial_1;
+    float v8 = partial_3 != partial_3 ? partial_3 : v7 < partial_3 ? partial_3 : v7;
+    float v9 = partial_4 != partial_4 ? partial_4 : v8 < partial_4 ? partial_4 : v8;
+    float v10 = partial_5 != partial_5 ? partial_5 : v9 < partial_5 ? partial_5 : v9;
+    float v11 = partial_6 != partial_6 ? partial_6 : v10 < partial_6 ? partial_6 : v10;
+    float v12 = partial_7 != partial_7 ? partial_7 : v11 < partial_7 ? partial_7 : v11;
+    partial[v6] = partial_8 != partial_8 ? partial_8 : v12 < partial_8 ? partial_8 : v12;
+  }
+  __syncthreads();
+  float partial_9 = partial[v4];
+  float partial_10 = partial[v4 + 1];
+  float partial_11 = partial[v4 + 2];
+  float partial_12 = partial[v4 + 3];
+  float partial_13 = partial[v4 + 4];
+  float partial_14 = partial[v4 + 5];
+  float partial_15 = partial[v4 + 6];
+  float partial_16 = partial[v4 + 7];
+  if (v1 == 0) {
+    float v13 = partial_10 != partial_10 ? partial_10 : partial_9 < partial_10 ? partial_10 : partial_9;
+    float v14 = partial_11 != partial_11 ? partial_11 : v13 < partial_11 ? partial_11 : v13;
+    float v15 = partial_12 != partial_12 ? partial_12 : v14 < partial_12 ? partial_12 : v14;
+    float v16 = partial_13 != partial_13 ? partial_13 : v15 < partial_13 ? partial_13 : v15;
+    float v17 = partial_14 != partial_14 ? partial_14 : v16 < partial_14 ? partial_14 : v16;
+    float v18 = partial_15 != partial_15 ? partial_15 : v17 < partial_15 ? partial_15 : v17;
+    out[v2 * 2 + v3] = partial_16 != partial_16 ? partial_16 : v18 < partial_16 ? partial_16 : v18;
+  }
+}
