@@ -10,7 +10,7 @@ import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         given = getattr(item, "callspec", None)
         ran = (str(given.params["device"]),) if given and "device" in given.params else _marked(item)
         item.user_properties.extend((RAN, base(n)) for n in ran)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that --devices moved to another device than its own is skipped where that device refuses the kernel by name."""
+    from svod.errors import UnsupportedError
+    try:
+        return (yield)
+    except UnsupportedError as error:
+        given = getattr(item, "callspec", None)
+        there = str(given.params["device"]) if given and "device" in given.params else ""
+        if there in names(item.config.getoption("--devices")) and base(there) not in map(base, _marked(item) or ("CPU",)):
+            pytest.skip(f"{there}: {error.what}")
+        raise
 
 
 def _marked(node: pytest.Item) -> tuple[str, ...]:

@@ -56,6 +56,19 @@ def test_a_device_that_was_not_asked_for_is_skipped_with_the_reason(tmp_path: Pa
     assert "for INTERP only; --devices (or DEVICE) asks for OPENCL" in done.stdout
 
 
+def test_what_another_device_refuses_by_name_is_skipped_there_alone(tmp_path: Path) -> None:
+    body = """
+import svod.errors
+def test_one(device):
+    raise svod.errors.UnsupportedError("no f64 there")
+"""
+    done = run(tmp_path, body, "-rs", "--devices=INTERP")
+    assert done.returncode == 0
+    assert "INTERP: no f64 there" in done.stdout
+    assert run(tmp_path, body, "--devices=CPU").returncode == 1
+    assert run(tmp_path, body).returncode == 1
+
+
 def test_goldens_compare_and_with_bless_are_rewritten(tmp_path: Path) -> None:
     folder = tmp_path / "golden"
     folder.mkdir()

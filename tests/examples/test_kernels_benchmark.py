@@ -65,7 +65,8 @@ def test_a_wrong_result_is_not_timed(tmp_path: Path) -> None:
     done = bench("--peers", "svod,numpy", "--gallery", str(tmp_path), "--cache", str(tmp_path))
     assert done.returncode == 1
     _, idle, wrong, missing, *errors = done.stdout.splitlines()
-    assert idle.split()[:3] == ["idle", "wrong", "0.00"], "NumPy's time is there"
+    assert idle.split()[:2] == ["idle", "wrong"]
+    assert float(idle.split()[2]) >= 0, "NumPy's time is there"
     assert wrong.startswith("    svod: wrong Not equal to tolerance")
     assert missing.split()[:3] == ["missing", "error", "error"]
     assert errors == [f"    {peer}: error OSError: no such thing" for peer in ("svod", "numpy")]
