@@ -9,6 +9,7 @@ import pytest
 
 import svod
 from svod import UOp
+from svod.config import CacheSettings
 from svod.device.cuda import compiler as compilers
 from svod.device.cuda import nvrtc as found
 from svod.device.cuda.backend import OPTIN
@@ -17,6 +18,7 @@ from svod.device.cuda.nvrtc import Nvrtc, nvrtc
 from svod.device.specs import ProgramSpec
 from svod.dtype import AddrSpace, dtypes
 from svod.errors import CompileError, DeviceUnavailable, UnsupportedError
+from svod.testing.conformance import gallery_checks
 from svod.testing.kernels import CASES, axes, p
 from svod.testing.random_threads import random_thread_case
 from svod.testing.threads import Threads
@@ -73,6 +75,27 @@ def test_loop_kernels_compile_to_code_of_the_machine(arch: str) -> None:
         compiled = device.compiler.compile(device.renderer.render(CASES[name]().ast))
         assert machine(compiled.bytes) == EM_CUDA
         assert compiled.src is None
+
+
+@offline
+@pytest.mark.parametrize("name", [c.what for c in gallery_checks()])
+def test_the_gallery_compiles_for_every_architecture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variant of every kernel that the checks of a file compile."""
+    found, make = {}, svod.Device._make
+
+    def noted(self: svod.Device, kernel: UOp, key: str) -> object:
+        found[kernel] = None
+        return make(self, kernel, key)
+    monkeypatch.setattr(svod.Device, "_make", noted)
+    (check,) = (c for c in gallery_checks() if c.what == name)
+    with svod.override(cache=CacheSettings(enabled=False)):
+        check.on(svod.Device("CPU"))
+        monkeypatch.undo()
+        for arch in ARCHITECTURES:
+            device = svod.Device.offline("CUDA", arch)
+            for kernel in found:
+                assert machine(device.compiler.compile(device.renderer.render(kernel)).bytes) == EM_CUDA
+    assert found
 
 
 @offline
