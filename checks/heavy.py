@@ -1,4 +1,5 @@
-"""The checks that are too heavy for every run: a second OpenCL implementation, and a simulator that looks for races. `make heavy`.
+"""The checks that are too heavy for every run: a second OpenCL implementation, a simulator that looks for races, a second compiler of WGSL.
+`make heavy`.
 
 Owns: which of them there are, where the loader of OpenCL finds one implementation at a time, the summary. Must not know devices.
 Invariant: one that could not run is a failure, as is one that found something.
@@ -23,6 +24,9 @@ SITE = Path(sysconfig.get_paths()["purelib"])
 CONFORM = [sys.executable, str(HERE / "conform.py")]
 DEVICE_TESTS = ["tests/device/opencl", "tests/device/test_records.py", "tests/lang/test_memory.py", "tests/lang/test_dynamic_shared.py"]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--devices=OPENCL", "--require-devices=OPENCL", *DEVICE_TESTS]
+
+MODULES = str(Path(sys.prefix) / "node_modules")
+TINT = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--require-devices=TINT", "tests/renderers/wgsl/test_tint.py"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ CHECKS: dict[str, Callable[[], list[Heavy]]] = {
         Heavy("the tests of OPENCL on Intel's implementation", PYTEST, intel()),
         Heavy("conformance of Intel's implementation", [*CONFORM, "OPENCL"], intel()),
     ],
+    "tint": lambda: [Heavy("shaders of loop kernels and the gallery, by Tint", TINT, environment=(("NODE_MODULES", MODULES),))],
     "oclgrind": lambda: [
         Heavy("races, bounds and barriers in the gallery, by oclgrind", [*CONFORM, "OPENCL", "language"], oclgrind(), SIMULATED, log=True),
         Heavy("races, bounds and barriers in loop kernels, by oclgrind", [*CONFORM, "OPENCL", "loops"], oclgrind(), SIMULATED, log=True),
