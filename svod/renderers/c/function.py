@@ -251,10 +251,11 @@ class Body:
         if self.otherwise(u.src[0]):
             self.pending.pop(u.src[0], None)
             self.other()
+            self.blocks.append("else")
         else:
             condition = self.value(u.src[0])
             self.open(f"if ({condition.text})")
-        self.blocks.append("if")
+            self.blocks.append("if")
 
     def otherwise(self, condition: UOp) -> bool:
         """Whether a branch ended just now, and this is that its condition did not hold."""
@@ -271,13 +272,13 @@ class Body:
         if (block := self.blocks.pop()) in self.left:
             self.do(f"{block}:;")
         if u.op is Op.ENDIF:
-            self.ended = (u.src[0].src[0], len(self.lines))
+            self.ended = (u.src[0].src[0], len(self.lines)) if block == "if" else None
 
     def break_(self, u: UOp) -> None:
         """Leaves the innermost LOOP, by its label where a RANGE lies in between."""
         condition = self.value(u.src[0])
         self.settle()
-        inside = [b for b in self.blocks if b != "if"]
+        inside = [b for b in self.blocks if b not in ("if", "else")]
         if inside[-1]:
             self.do(f"if ({condition.text}) break;")
             return

@@ -1,6 +1,8 @@
 """Conditions that are each other's opposite, and those that only look it."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -50,10 +52,31 @@ def test_arms_are_written_as_such() -> None:
     assert text.count("if (") == 3
 
 
+def asked_again() -> UOp:
+    """Two pairs of arms, one behind the other, by one condition; then its opposite alone."""
+    k = Threads("asked_again", (32, 1, 1))
+    data = UOp.param(0, dtypes.f32, name="data")
+    here = k.let(k.load(data, k.item()) < 3.0)
+    for step in (1.0, 10.0):
+        with k.if_(here):
+            k.store(data, k.item(), k.load(data, k.item()) + step)
+        with k.else_():
+            k.store(data, k.item(), k.load(data, k.item()) - step)
+    with k.if_(UOp(Op.NOT, (here,))):
+        k.store(data, k.item(), k.load(data, k.item()) * 2.0)
+    return k.kernel()
+
+
+def test_an_arm_has_one_other() -> None:
+    text = svod.Device.offline("OPENCL").renderer.render(asked_again()).src
+    assert 1 <= text.count("} else {") < text.count("if (")
+
+
+@pytest.mark.parametrize("make", [branches, asked_again])
 @pytest.mark.devices("CC", "OPENCL")
-def test_arms_do_what_they_should(device: svod.Device) -> None:
+def test_arms_do_what_they_should(device: svod.Device, make: Callable[[], UOp]) -> None:
     data = np.tile(np.arange(8, dtype=np.float32), 16)
     wanted = data.copy()
     for d, to in ((device, data), (svod.Device("INTERP"), wanted)):
-        d.compile(branches()).execute([to], dict(zip(("_grid_x", "_grid_y", "_grid_z"), (2, 1, 1), strict=True)))
+        d.compile(make()).execute([to], dict(zip(("_grid_x", "_grid_y", "_grid_z"), (2, 1, 1), strict=True)))
     np.testing.assert_array_equal(data, wanted)
