@@ -324,7 +324,7 @@ def _stage(sink: UOp, opt: Opt, cores: int) -> UOp:
 
 
 def _mma(sink: UOp, opt: Opt, cores: int) -> UOp:
-    raise ScheduleError(f"{opt}: matrix units are not chosen by an Opt", hint="leave the Opt out: products go to them where the target has them")
+    raise ScheduleError(f"{opt}: matrix units are not chosen by an Opt", hint="leave it out: products go to them where the target has them")
 
 
 _APPLY: dict[OptKind, Callable[[UOp, Opt, int], UOp]] = {

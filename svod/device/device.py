@@ -22,6 +22,7 @@ from svod.device.collector import without_collector
 from svod.device.entry import join_key
 from svod.device.fingerprint import code_fingerprint
 from svod.device.memo import MemoryCache
+from svod.device.offline import OfflineRuntime
 from svod.device.program import Program
 from svod.device.registry import DeviceInfo, base_key, list_devices, open_device, parse_name
 from svod.device.specs import CompiledSpec, ProgramSpec, from_payload, to_payload
@@ -103,7 +104,10 @@ class _DeviceType(type):
 
 
 class Device(metaclass=_DeviceType):
-    """`Device("CPU")`, `Device("CUDA:1")`: an open device; the same name gives the same object. `with device:` makes it the default."""
+    """`Device("CPU")`, `Device("CUDA:1")`: an open device; the same name gives the same object. `with device:` makes it the default.
+
+    `Device("CUDA(sm_90)")` is `Device.offline("CUDA", "sm_90")`: it renders and compiles, and runs nothing.
+    """
 
     backend: Backend
     _programs: MemoryCache[str, Program]
@@ -181,7 +185,7 @@ class Device(metaclass=_DeviceType):
     @property
     def runtime(self) -> Runtime:
         if self.backend.runtime is None:
-            raise DeviceUnavailable(f"{self.name} is offline: it renders and compiles, and runs nothing", hint="open the device itself")
+            return OfflineRuntime(self.name, self.target, self.renderer.render)
         return self.backend.runtime
 
     def memory_stats(self) -> Any:

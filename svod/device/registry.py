@@ -32,6 +32,7 @@ TAKES_ARGUMENT = frozenset(("NULL",))
 """Which of these take a word after the colon; the others take a number. Plug-ins are handed either."""
 DEVICES_KEPT = 1 << 16
 
+_OFFLINE = re.compile(r"(\w+)\(([\w.+-]+)\)")
 _BASE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NAME = re.compile(rf"({_BASE.pattern})(?::(?:([0-9]{{1,6}})|([A-Z_][A-Z0-9_.+-]*)))?")
 _FORM = "a device is called NAME, NAME:2 or, for NULL, NAME:target"
@@ -146,9 +147,12 @@ class Registry:
     def open_device(self, name: str, *, offline: str = "") -> object:
         """The Device called `name`: the same object each time. With `offline`, one that only renders and compiles for that architecture.
 
+        "CUDA(sm_90)", which is what such a device is called, means that too.
         ConfigError for text that is no name, DeviceUnavailable for a device that is not known, not there, or refused; DeviceError if
         opening it failed. After a failure the next call tries again.
         """
+        if not offline and (m := _OFFLINE.fullmatch(name.strip())) is not None:
+            name, offline = m.groups()
         wanted = parse_name(name)
         return self._open.get_or_make(f"{wanted}@{offline}", lambda: self._made(wanted, offline))
 

@@ -151,9 +151,30 @@ def test_offline_renders_for_an_architecture_and_runs_nothing(arch: str) -> None
     spec = device.renderer.render(scaled(2.0, 1 << 10))
     assert f"<{bits // 32} x float>" in spec.src
     assert device.compiler.compile(spec).src == spec.src
-    for use in (lambda: device.allocator, lambda: device.runtime, lambda: device.compile(scaled(2.0))):
+    program = device.compile(scaled(2.0, 1 << 10))
+    assert program.source == program.asm == device.renderer.render(scaled(2.0, 1 << 10)).src
+    assert program.resources == {}
+    for use in (lambda: device.allocator, lambda: program.execute([np.zeros(1 << 10, np.float32), np.zeros(1 << 10, np.float32)])):
         with pytest.raises(DeviceUnavailable, match="is offline"):
             use()
+
+
+def test_an_offline_device_has_a_name_that_opens_it() -> None:
+    device = Device.offline("METAL")
+    assert Device(device.name) is Device("metal(generic)") is device
+    with pytest.raises(ConfigError, match="is no device name"):
+        Device("METAL(a b)")
+
+
+@pytest.mark.parametrize("name", ["CC", "OPENCL", "WEBGPU", "HIP", "METAL"])
+def test_what_is_offline_compiles_or_shows_its_source(name: str) -> None:
+    try:
+        program = Device.offline(name).compile(scaled(2.0))
+    except DeviceUnavailable as error:
+        if name != "HIP":
+            raise
+        pytest.skip(error.what)
+    assert "scaled" in program.source
 
 
 def test_an_unknown_architecture() -> None:

@@ -50,7 +50,9 @@ def target_of(driver: Driver) -> Target:
 
 
 def offline_target(arch: str) -> Target:
-    """The Target of a GPU that is not there. DeviceUnavailable for what is no architecture."""
+    """The Target of a GPU that is not there. DeviceUnavailable for what is no architecture; newer ones than are known here are taken."""
+    if (wanted := number(arch)) < max(OPTIN) and wanted not in OPTIN:
+        raise DeviceUnavailable(f"svod compiles for no GPU of {arch}", hint=f"one of {', '.join(f'sm_{n}' for n in OPTIN)}, or a newer one")
     shared = OPTIN.get(number(arch), SHARED_OFFLINE) << 10
     usual = cuda_target(arch)
     return replace(usual, limits=replace(usual.limits, shared_bytes=shared))

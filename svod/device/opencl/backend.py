@@ -15,6 +15,7 @@ from svod.device.opencl.memory import OpenCLAllocator
 from svod.device.opencl.runner import Loader, OpenCLCompiler
 from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.dtype import dtypes
+from svod.ir.threads import MAX_BLOCK, MAX_ITEMS
 from svod.renderers.c.opencl import render_opencl
 from svod.target import Limits, Target
 from svod.target.target import CPU_ARITHMETIC, CPU_NATIVE
@@ -57,8 +58,9 @@ def opencl_target(device: Any) -> Target:
                       limits=Limits(grid=(MOST_GROUPS,) * 3, block=(256, 256, 64), threads=256, shared_bytes=32 << 10, buffers=64))
     wide = "cl_khr_fp64" in device.extensions.split()
     sizes = (*device.max_work_item_sizes, 1, 1)
+    block = tuple(min(int(n), most) for n, most in zip(sizes, MAX_BLOCK, strict=False))
     limits = Limits(
-        grid=(MOST_GROUPS,) * 3, block=(int(sizes[0]), int(sizes[1]), int(sizes[2])), threads=int(device.max_work_group_size),
+        grid=(MOST_GROUPS,) * 3, block=(block[0], block[1], block[2]), threads=min(int(device.max_work_group_size), MAX_ITEMS),
         shared_bytes=int(device.local_mem_size), buffers=int(device.max_parameter_size) // 8)
     arithmetic = CPU_ARITHMETIC if wide else CPU_ARITHMETIC - {dtypes.f64}
     fuses = str(device.profile) == "FULL_PROFILE"  # there fma is exact; that it is fast, some devices (Intel's) do not say, though it is

@@ -20,6 +20,7 @@ from svod.device.webgpu.runner import WebGPUCompiler, WebGPURunner, program
 from svod.dtype import dtypes
 from svod.errors import UnsupportedError
 from svod.ir.ops import Op
+from svod.ir.threads import MAX_BLOCK, MAX_ITEMS
 from svod.ir.uop import UOp
 from svod.renderers.records import Layout
 from svod.renderers.wgsl.iterations import iterations
@@ -118,7 +119,8 @@ def abilities(driver: Driver, found: Rounding) -> Abilities:
 
 def _limits(driver: Driver) -> Limits:
     x, y, z = (driver.limit(f"max-compute-workgroup-size-{axis}") for axis in "xyz")
-    return Limits(grid=(MOST_GROUPS,) * 3, block=(x, y, z), threads=min(1024, driver.limit("max-compute-invocations-per-workgroup")),
+    return Limits(grid=(MOST_GROUPS,) * 3, block=(min(x, MAX_BLOCK[0]), min(y, MAX_BLOCK[1]), min(z, MAX_BLOCK[2])),
+                  threads=min(MAX_ITEMS, driver.limit("max-compute-invocations-per-workgroup")),
                   shared_bytes=driver.limit("max-compute-workgroup-storage-size"),
                   buffers=driver.limit("max-storage-buffers-per-shader-stage"))
 

@@ -16,6 +16,8 @@ from svod.device.webgpu.driver import Driver, bindings
 from svod.errors import OutOfMemory
 
 WORD = 4
+LEAST = 8
+"""Bytes that every block has, and that are bound of an empty one: shaders want an element, of which the largest has so many."""
 _FIRST = 1 << 61
 """Where these places begin: no address of the host is so high."""
 _APART = 1 << 49
@@ -59,7 +61,7 @@ class WebGPUAllocator:
             raise OutOfMemory(f"{self.driver.name} gives blocks of up to {most} bytes, {size} were asked for", hint="use several buffers")
         usage = bindings().BufferUsage
         with self.driver.errors(f"a block of {size} bytes"):
-            made = self.driver.device.create_buffer(size=max(WORD, words(size)), usage=usage.STORAGE | usage.COPY_SRC | usage.COPY_DST)
+            made = self.driver.device.create_buffer(size=max(LEAST, words(size)), usage=usage.STORAGE | usage.COPY_SRC | usage.COPY_DST)
         return Block(Memory(made, _FIRST + next(self._places) * _APART), size, options, None)
 
     def free(self, block: Block) -> None:

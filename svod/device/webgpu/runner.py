@@ -23,7 +23,7 @@ from svod.device.records import Records
 from svod.device.remote import Arguments, viewer
 from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.device.webgpu.driver import Driver, bindings, reason
-from svod.device.webgpu.memory import WORD, words
+from svod.device.webgpu.memory import LEAST, words
 from svod.dtype import PtrDType
 from svod.errors import CompileError, LaunchError
 from svod.ir.ops import Op
@@ -136,7 +136,8 @@ class WebGPURunner:
         form = self._form(values)
         with Arguments(self.allocator, step=self.limits["step"]) as held, self.records.heard(self.allocator, values) as record:
             spans = [held.span(v) for v in views]
-            bound = [(s.block.handle.buffer, s.offset, max(WORD, words(v.nbytes))) for s, v in zip(spans, views, strict=True)]
+            bound = [(s.block.handle.buffer, *((s.offset, words(v.nbytes)) if v.nbytes else (0, LEAST)))
+                     for s, v in zip(spans, views, strict=True)]
             behind = [] if record is None else [(record.handle.buffer, 0, words(record.nbytes))]
             if self._alias(bound):
                 form = form._replace(source=form.source.replace("<storage, read>", "<storage, read_write>"))

@@ -126,6 +126,10 @@ def test_what_is_made_for_an_architecture() -> None:
         architecture("sm_52", known)
     with pytest.raises(DeviceUnavailable, match="no CUDA architecture is called 'gfx90a'"):
         svod.Device.offline("CUDA", "gfx90a")
+    for none in ("sm_42", "sm_77"):
+        with pytest.raises(DeviceUnavailable, match=f"compiles for no GPU of {none}") as e:
+            svod.Device.offline("CUDA", none)
+        assert "sm_75, sm_80" in e.value.hint
 
 
 # --- how it compiles -------------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from svod.device.webgpu.arithmetic import rounding
 from svod.device.webgpu.driver import Driver, all_adapters, reason
 from svod.device.webgpu.memory import WebGPUAllocator
 from svod.device.webgpu.probe import PROBE
-from svod.dtype import AddrSpace, dtypes
+from svod.dtype import AddrSpace, DType, dtypes
+from svod.dtype.convert import numpy_dtype
 from svod.errors import ArgumentError, CompileError, DeviceError, DeviceUnavailable, LaunchError, OutOfMemory, UnsupportedError
 from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
@@ -381,6 +382,83 @@ def test_loops_that_the_adapter_would_cut_short(device: svod.Device) -> None:
         assert "goes through up to 100000 iterations" in e.what  # noqa: PT017  (an adapter that counts on is as good)
     else:
         assert got[0] == 100_000
+
+
+def counting(out: sl.Array[sl.i32], n: sl.i32) -> None:
+    c = 0
+    for k in range(n):
+        c += sl.i32(k) & 1
+    out[0] = c * 2
+
+
+def counting_wide(out: sl.Array[sl.i32], n: sl.i64) -> None:
+    c = 0
+    for _ in range(n):
+        c += 1
+    out[0] = c
+
+
+def counting_unsigned(out: sl.Array[sl.i32], n: sl.u32) -> None:
+    c = 0
+    for _ in range(n):
+        c += 1
+    out[0] = c
+
+
+def counting_by_hand(out: sl.Array[sl.i32], n: sl.i64) -> None:
+    c, k = 0, sl.i64(0)
+    while k < n:
+        c += 1
+        k += 1
+    out[0] = c
+
+
+def counting_a_sum(out: sl.Array[sl.i32], n: sl.i32) -> None:
+    c = 0
+    for _ in range(n // 2 + n // 2):
+        c += 1
+    out[0] = c
+
+
+def counting_squares(out: sl.Array[sl.i32], n: sl.i32) -> None:
+    c = 0
+    for _ in range(n // 250):
+        for _ in range(250):
+            c += 1
+    out[0] = c
+
+
+@WEBGPU
+@pytest.mark.parametrize("kernel", [counting, counting_wide, counting_unsigned, counting_by_hand, counting_a_sum, counting_squares])
+def test_loops_up_to_a_scalar_are_refused_or_right(device: svod.Device, kernel: Any) -> None:
+    program, out = sl.kernel(kernel).on(device), np.zeros(1, np.int32)
+    program[1, 1](out, 50_000)
+    assert out[0] == 50_000
+    out[0] = -1
+    if rounding(Driver(0, all_adapters()[0])).iterations:
+        with pytest.raises(LaunchError, match=r"goes through up to 100[0-9]{3} iterations"):
+            program[1, 1](out, 100_000)
+        assert out[0] == -1
+    else:
+        program[1, 1](out, 100_000)
+        assert out[0] == 100_000
+
+
+@WEBGPU
+@pytest.mark.parametrize("dtype", [dtypes.i64, dtypes.u64, dtypes.f64, dtypes.f32, dtypes.u8], ids=repr)
+def test_empty_buffers(device: svod.Device, dtype: DType) -> None:
+    """Of the host, of the device, and the empty end of one."""
+    if dtype not in device.target.storage:
+        pytest.skip(f"the adapter has no {dtype!r}")
+    i, j = axes(UOp.variable("m", 0, 99), n := UOp.variable("n", 0, 99))
+    out, a = UOp.param(0, dtype, name="out"), UOp.param(1, dtype, name="a")
+    program = device.compile(UOp.sink(out[i].store(a[i * n + j].load().sum(j)), name="row_sums"))
+    host = numpy_dtype(dtype)
+    full = svod.Buffer.from_numpy(np.ones(256, host), device=device)
+    for empty in (np.zeros(0, host), svod.Buffer(device, 0, dtype), full.view(256, 0)):
+        got = np.ones(4, host)
+        program(got, empty, m=3, n=0)
+        np.testing.assert_array_equal(got, [0, 0, 0, 1])
 
 
 @WEBGPU
