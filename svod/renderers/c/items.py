@@ -7,6 +7,7 @@ that is an argument; then the record of what PRINTs and ASSERTs say, if the kern
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -23,11 +24,13 @@ from svod.renderers.c.expr import ATOM, MEMORY, PLUS, Expr, Names
 from svod.renderers.c.function import Body
 from svod.renderers.c.item_messages import Record, said
 from svod.renderers.c.uses import needed
+from svod.renderers.extents import extent_text
 from svod.renderers.records import Layout
 from svod.target.abi import Metadata
 
 __all__ = ["Form", "exchanges", "memory", "render_items"]
 
+_CONSTANT = re.compile(r"#define ((?:INF|NOT_A_NUMBER)f?) ")
 _BITWISE = (AtomicKind.AND, AtomicKind.OR, AtomicKind.XOR)
 
 
@@ -128,8 +131,14 @@ def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together
         body.run(u)
     body.settle()
     head = form.head.format(shape=_shape(form, meta), name=function, params=", ".join(declared))
-    lines = [_comment(name, meta), form.dialect.opening, *filter(None, [prelude.text()]), head, *inside, *(f"  {t}" for t in body.top)]
-    return "\n".join([*lines, *body.lines, "}", ""])
+    text = "\n".join([*filter(None, [prelude.text()]), head, *inside, *(f"  {t}" for t in body.top), *body.lines, "}", ""])
+    return "\n".join([_comment(name, meta), *_opening(form.dialect.opening, text), text])
+
+
+def _opening(opening: str, text: str) -> list[str]:
+    """Its lines, without names of constants that the text does not have."""
+    used = set(re.findall(r"\w+", text))
+    return [line for line in opening.splitlines() if (m := _CONSTANT.match(line)) is None or m[1] in used]
 
 
 _Scope = tuple[Prelude, Names, dict[UOp, str], Collection[int]]
@@ -172,11 +181,5 @@ def _shape(form: Form, meta: Metadata) -> str:
 def _comment(name: str, meta: Metadata) -> str:
     """What the kernel is called with."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
-    local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(_said(s) for s in meta.local_size)} work items"
-    return f"// {name}({args})\n// {' x '.join(_said(s) for s in meta.global_size)} of {local}"
-
-
-def _said(size: UOp) -> str:
-    if size.op is Op.CONST:
-        return str(size.arg.value)
-    return str(size.arg.name) if size.op is Op.DEFINE_VAR else f"f({', '.join(sorted({v.arg.name for v in size.find(Op.DEFINE_VAR)}))})"
+    local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
+    return f"// {name}({args})\n// {' x '.join(extent_text(s) for s in meta.global_size)} of {local}"

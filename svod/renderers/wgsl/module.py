@@ -15,6 +15,7 @@ from svod.ir.ops import ELEMENTWISE, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import root
 from svod.renderers.c.expr import ATOM, LESS, Expr, Names
+from svod.renderers.extents import extent_text
 from svod.renderers.records import Layout
 from svod.renderers.wgsl.body import DIRECT_ITEMS, Body, direct_id
 from svod.renderers.wgsl.elementwise import Types
@@ -181,17 +182,12 @@ def _outside(meta: Metadata) -> list[str]:
 def _comment(name: str, meta: Metadata) -> str:
     """What the kernel is called with, and how often it runs."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
-    local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(_said(s) for s in meta.local_size)} work items"
+    local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
     where = f"group 0: buffers at 0 to {len(meta.buffers) - 1}, " if meta.buffers else "group 0: "
-    launch = f"{' x '.join(_said(s) for s in meta.global_size)} of {local}"
+    launch = f"{' x '.join(extent_text(s) for s in meta.global_size)} of {local}"
     text = f"{name}({args})\n{launch}\n{where}launch block at {len(meta.buffers)}"
     return "\n".join(f"// {line}" for line in text.splitlines())
 
-
-def _said(size: UOp) -> str:
-    if size.op is Op.CONST:
-        return str(size.arg.value)
-    return str(size.arg.name) if size.op is Op.DEFINE_VAR else f"f({', '.join(sorted({v.arg.name for v in size.find(Op.DEFINE_VAR)}))})"
 
 
 __all__ = ["DYNAMIC", "element_bytes", "render_wgsl", "shared_bytes"]

@@ -1,9 +1,5 @@
 // histogram(data: u8*, counts: i32*, top: f32*, _grid_x: index, _grid_y: index, _grid_z: index)
 // _grid_x x _grid_y x _grid_z of groups of 64 x 1 x 1 work items
-#define INFf __int_as_float(0x7f800000)
-#define INF __longlong_as_double(0x7ff0000000000000LL)
-#define NOT_A_NUMBERf __int_as_float(0x7fc00000)
-#define NOT_A_NUMBER __longlong_as_double(0x7ff8000000000000LL)
 static __device__ __forceinline__ int atomic_add_i32(int *p, int value) { return atomicAdd(p, value); }
 static __device__ __forceinline__ float max_f32(float a, float b) {
 #if __CUDA_ARCH__ >= 800

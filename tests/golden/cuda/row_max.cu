@@ -1,9 +1,6 @@
 // row_max(out: f32*, a: f32*)
 // 500 x 1 x 1 of groups of 64 x 2 x 1 work items
 #define INFf __int_as_float(0x7f800000)
-#define INF __longlong_as_double(0x7ff0000000000000LL)
-#define NOT_A_NUMBERf __int_as_float(0x7fc00000)
-#define NOT_A_NUMBER __longlong_as_double(0x7ff8000000000000LL)
 extern "C" __global__ __launch_bounds__(128) void row_max(float *__restrict__ out, const float *__restrict__ a) {
   __shared__ float partial[128];
   float acc;

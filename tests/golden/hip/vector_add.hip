@@ -1,5 +1,5 @@
 // vector_add(out: f32*, a: f32*, b: f32*, n: index)
-// f(n) x 1 x 1 of groups of 128 x 1 x 1 work items
+// ((n + 127) >> 7) x 1 x 1 of groups of 128 x 1 x 1 work items
 #pragma clang fp contract(off)
 #ifndef __global__
 #define __global__ __attribute__((global))

@@ -1,5 +1,5 @@
 // vector_add(out: f32*, a: f32*, b: f32*, n: index)
-// f(n) x 1 x 1 of groups of 128 x 1 x 1 work items
+// ((n + 127) >> 7) x 1 x 1 of groups of 128 x 1 x 1 work items
 #include <metal_stdlib>
 #pragma METAL fp math_mode(safe)
 #pragma METAL fp contract(off)

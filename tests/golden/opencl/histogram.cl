@@ -1,10 +1,6 @@
 // histogram(data: u8*, counts: i32*, top: f32*, _grid_x: index, _grid_y: index, _grid_z: index)
 // _grid_x x _grid_y x _grid_z of groups of 64 x 1 x 1 work items
 #pragma OPENCL FP_CONTRACT OFF
-#define INFf as_float(0x7f800000)
-#define INF as_double(0x7ff0000000000000UL)
-#define NOT_A_NUMBERf as_float(0x7fc00000)
-#define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 static int atomic_add_global_i32(volatile __global int *p, int value) { return atomic_add(p, value); }
 static int i32_bits_f32(float x) { return as_int(x); }
 static float f32_bits_i32(int x) { return as_float(x); }

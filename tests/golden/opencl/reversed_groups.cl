@@ -1,10 +1,6 @@
 // reversed_groups(data: f32*, _grid_x: index, _grid_y: index, _grid_z: index)
 // _grid_x x _grid_y x _grid_z of groups of 32 x 1 x 1 work items
 #pragma OPENCL FP_CONTRACT OFF
-#define INFf as_float(0x7f800000)
-#define INF as_double(0x7ff0000000000000UL)
-#define NOT_A_NUMBERf as_float(0x7fc00000)
-#define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void reversed_groups(__global float *data, long grid_x, long grid_y, long grid_z) {
   __local float tile[32];
   long v1 = (long)get_local_id(0);

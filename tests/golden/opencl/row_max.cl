@@ -2,9 +2,6 @@
 // 500 x 1 x 1 of groups of 64 x 2 x 1 work items
 #pragma OPENCL FP_CONTRACT OFF
 #define INFf as_float(0x7f800000)
-#define INF as_double(0x7ff0000000000000UL)
-#define NOT_A_NUMBERf as_float(0x7fc00000)
-#define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 __kernel __attribute__((reqd_work_group_size(64, 2, 1))) void row_max(__global float *restrict out, const __global float *restrict a) {
   __local float partial[128];
   float acc;

@@ -1,10 +1,6 @@
 // speaking(data: f32*, _grid_x: index, _grid_y: index, _grid_z: index)
 // _grid_x x _grid_y x _grid_z of groups of 4 x 1 x 1 work items
 #pragma OPENCL FP_CONTRACT OFF
-#define INFf as_float(0x7f800000)
-#define INF as_double(0x7ff0000000000000UL)
-#define NOT_A_NUMBERf as_float(0x7fc00000)
-#define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 static uint atomic_add_global_u32(volatile __global uint *p, uint value) { return atomic_add(p, value); }
 static uint u32_bits_f32(float x) { return as_uint(x); }
 static uint compare_exchange_global_u32(volatile __global uint *p, uint expected, uint value) {

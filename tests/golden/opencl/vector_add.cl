@@ -1,10 +1,6 @@
 // vector_add(out: f32*, a: f32*, b: f32*, n: index)
-// f(n) x 1 x 1 of groups of 128 x 1 x 1 work items
+// ((n + 127) >> 7) x 1 x 1 of groups of 128 x 1 x 1 work items
 #pragma OPENCL FP_CONTRACT OFF
-#define INFf as_float(0x7f800000)
-#define INF as_double(0x7ff0000000000000UL)
-#define NOT_A_NUMBERf as_float(0x7fc00000)
-#define NOT_A_NUMBER as_double(0x7ff8000000000000UL)
 __kernel __attribute__((reqd_work_group_size(128, 1, 1))) void vector_add(__global float *out, const __global float *a, const __global float *b, long n) {
   long v1 = (long)get_group_id(0) * 128 + (long)get_local_id(0);
   if (v1 < n) {

@@ -1,5 +1,5 @@
 // vector_add(out: f32*, a: f32*, b: f32*, n: index)
-// f(n) x 1 x 1 of groups of 128 x 1 x 1 work items
+// min(((n + 127) >> 7), 2097152) x 1 x 1 of groups of 128 x 1 x 1 work items
 // group 0: buffers at 0 to 2, launch block at 3
 struct Launch {
   first: vec3<u32>,
