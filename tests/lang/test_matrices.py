@@ -12,7 +12,7 @@ from svod.dtype import numpy_dtype
 from svod.errors import KernelError
 from svod.lang.trace import ArrayType, trace
 
-on_devices = pytest.mark.devices("INTERP", "CPU")
+on_devices = pytest.mark.devices("INTERP", "CPU", "OPENCL")
 FLOATS = (sl.f32, sl.f16, sl.bf16, sl.f8e4m3, sl.f8e5m2, sl.f8e4m3fnuz, sl.f8e5m2fnuz)
 INTEGERS = (sl.i8, sl.u8)
 
