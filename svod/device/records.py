@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from svod.device.allocator import Allocator, Block
 from svod.device.specs import CompiledSpec
 from svod.errors import LaunchError
-from svod.ir.message import assertions, from_bits, lines, numbered, write_line
+from svod.ir.message import CUT, assertions, from_bits, lines, numbered, write_line
 from svod.ir.ops import Op
 from svod.ir.thread_state import place
 from svod.ir.threads import AXES, grid_variable
@@ -101,11 +101,11 @@ def failure(compiled: CompiledSpec, failed: Sequence[int], values: Sequence[int 
     the bits of its values. ArgumentError, a LaunchError, for an index out of its axis."""
     kernel, name = compiled.ast, compiled.name
     number, group, item = failed[:FAILED]
-    known = {} if kernel is None else assertions(kernel)
-    if kernel is None or number not in known:
+    known = {CUT.number: CUT} | ({} if kernel is None else assertions(kernel))
+    if number not in known:
         return LaunchError("assertion failed", at=f"kernel {name!r}, {numbered(group, item)}")
     where = numbered(group, item)
-    if kernel.op is Op.THREADS:
+    if kernel is not None and kernel.op is Op.THREADS:
         given = dict(zip(compiled.var_names, values, strict=True))
         grid = [int(given.get(grid_variable(axis).arg.name, 1)) for axis in range(len(AXES))]
         where = place(group, item, grid, kernel.arg.block)

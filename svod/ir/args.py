@@ -126,7 +126,7 @@ class MessageArg:
     """What a PRINT or ASSERT says, with {} for each value, and where it was written.
 
     `kind` of an ASSERT: "" of an assertion of the author; "bounds" of a check that an index is within its axis, whose text is the whole
-    error; "place" of one that always holds, and says where the statement behind it was written.
+    error; "place" of one that always holds, and says where the statement behind it was written; "loops" of svod.ir.message.CUT.
     """
 
     text: str

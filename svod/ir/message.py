@@ -67,16 +67,23 @@ class Assertion:
     def what(self, values: Sequence[Any]) -> str:
         """What failed, with the values of the work item it failed in."""
         text = filled(self.text, [word(v, t) for v, t in zip(values, self.dtypes, strict=True)])
-        if self.kind == "bounds":
+        if self.kind:
             return text
         return f"assertion failed: {text}" if text else "assertion failed"
 
     def error(self, kernel: str, where: str, values: Sequence[Any]) -> LaunchError:
         """The error of a launch; `where` names the work item. An index out of its axis is an ArgumentError."""
+        if self.kind == "loops":
+            return LaunchError(f"{self.what(values)} in kernel {kernel!r}: what it wrote is not complete", at="limit iterations",
+                               hint="let more work items do less each")
         at = ", ".join(p for p in (self.place, f"kernel {kernel!r}", where) if p)
         if self.kind == "bounds":
             return ArgumentError(self.what(values), at=at, hint="guard the access by a condition, or pass an array that is large enough")
         return LaunchError(self.what(values), at=at)
+
+
+CUT = Assertion("the device ended a loop of a work item early", "", (), "loops")
+"""Said by kernels for devices that do only so many iterations; no kernel has it in its graph."""
 
 
 @dataclass(frozen=True, slots=True)

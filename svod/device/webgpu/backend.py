@@ -9,7 +9,6 @@ from svod.codegen.decompose import replaced_by
 from svod.device.allocator import LRUAllocator
 from svod.device.device import Backend, Compiler
 from svod.device.lowering import lowered
-from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.specs import CompiledSpec, LaunchNeeds, ProgramSpec
 from svod.device.watch import show_source
@@ -23,7 +22,7 @@ from svod.ir.ops import Op
 from svod.ir.threads import MAX_BLOCK, MAX_ITEMS
 from svod.ir.uop import UOp
 from svod.renderers.records import Layout
-from svod.renderers.wgsl.iterations import iterations
+from svod.renderers.wgsl.ends import with_ends_seen
 from svod.renderers.wgsl.module import render_wgsl, shared_bytes
 from svod.renderers.wgsl.values import Abilities
 from svod.renderers.wgsl.widths import MOST_GROUPS
@@ -32,7 +31,6 @@ from svod.target.abi import Metadata
 from svod.target.target import CPU_NATIVE
 
 _BASE = frozenset((dtypes.bool, dtypes.i32, dtypes.u32, dtypes.f32, dtypes.index))
-SOURCES_KEPT = 4096
 BASELINE = Limits(grid=(MOST_GROUPS,) * 3, block=(256, 256, 64), threads=256, shared_bytes=16 << 10, buffers=8)
 """What every adapter has."""
 ARCHITECTURES = {
@@ -46,17 +44,16 @@ class WebGPURenderer:
 
     def __init__(self, target: Target, able: Abilities) -> None:
         self.target, self.able = target, able
-        self._iterations: MemoryCache[str, UOp] = MemoryCache(SOURCES_KEPT)
 
     def render(self, ast: UOp, name: str | None = None) -> ProgramSpec:
         """The source of a kernel and its metadata. UnsupportedError for more buffers, work items or memory of a group than there are."""
         low = lowered(ast, self.target)
         called = name or (ast.arg.name if ast.arg is not None else "") or "unnamed"
-        words = Layout.of(low.linear).words
-        self._check(low.linear, low.meta, called)
-        text = render_wgsl(low.linear, low.meta, called, self.able)
+        linear = with_ends_seen(low.linear, self.able.iterations)
+        words = Layout.of(linear).words
+        self._check(linear, low.meta, called)
+        text = render_wgsl(linear, low.meta, called, self.able)
         show_source(called, text, "wgsl")
-        self._iterations.get_or_make(text, lambda: iterations(low.linear))
         needs = LaunchNeeds(record_words=words)
         return ProgramSpec(called, text, "WEBGPU", ast, low.meta, needs, low.reach, low.work, low.aliases, low.ids)
 
@@ -64,14 +61,8 @@ class WebGPURenderer:
         """The shader of a kernel for launches with an index beyond 32 bits. UnsupportedError without 64-bit integers."""
         if compiled.ast is None:
             raise UnsupportedError(f"kernel {compiled.name!r} has no graph to render again", hint="compile it from its graph")
-        return render_wgsl(lowered(compiled.ast, self.target).linear, compiled.meta, compiled.name, self.able, wide=True)
-
-    def iterations(self, compiled: CompiledSpec) -> UOp:
-        """The iterations that a work item of a kernel goes through, over its variables."""
-        ast = compiled.ast
-        if ast is None:
-            return UOp.const(0, dtypes.index)
-        return self._iterations.get_or_make(compiled.src or "", lambda: iterations(lowered(ast, self.target).linear))
+        linear = with_ends_seen(lowered(compiled.ast, self.target).linear, self.able.iterations)
+        return render_wgsl(linear, compiled.meta, compiled.name, self.able, wide=True)
 
     def _check(self, linear: UOp, meta: Metadata, name: str) -> None:
         limits = self.target.limits
@@ -109,12 +100,12 @@ def webgpu_target(arch: str, able: Abilities, limits: Limits = BASELINE, *, fuse
 
 
 def abilities(driver: Driver, found: Rounding) -> Abilities:
-    """The optional types of an adapter; f64 only beside 64-bit integers, which are its bits."""
+    """What an adapter has; f64 only beside 64-bit integers, which are its bits."""
     has = driver.features
     wide = "shader-int64" in has
     f64 = wide and "shader-f64" in has
     return Abilities("shader-f16" in has, wide, wide and "shader-int64-atomic-all-ops" in has, f64,
-                     by_f64=f64 and not (found.quotient and found.root))
+                     by_f64=f64 and not (found.quotient and found.root), iterations=found.iterations)
 
 
 def _limits(driver: Driver) -> Limits:
@@ -151,7 +142,6 @@ def backend(driver: Driver) -> Backend:
     renderer = WebGPURenderer(target, able)
 
     def runtime(compiled: CompiledSpec) -> Program:
-        trips = (renderer.iterations(compiled), found.iterations) if found.iterations else None
-        return program(WebGPURunner.of(compiled, compiler, allocator, renderer.wide, trips), target)
+        return program(WebGPURunner.of(compiled, compiler, allocator, renderer.wide), target)
 
     return Backend(driver.name, target, allocator, ((renderer, compiler),), runtime)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from svod.device.allocator import Allocator
 from svod.device.arguments import HostView
-from svod.device.evaluation import compile_exprs
 from svod.device.launch import LaunchDims
 from svod.device.locks import new_lock
 from svod.device.memo import MemoryCache
@@ -27,7 +26,6 @@ from svod.device.webgpu.memory import LEAST, words
 from svod.dtype import PtrDType
 from svod.errors import CompileError, LaunchError
 from svod.ir.ops import Op
-from svod.ir.uop import UOp
 from svod.renderers.wgsl.body import DIRECT_ITEMS
 from svod.renderers.wgsl.launch import Block, beyond
 from svod.renderers.wgsl.module import DYNAMIC, element_bytes
@@ -101,19 +99,14 @@ class WebGPURunner:
     """Renders the shader for launches with an index beyond 32 bits."""
     records: Records
     dynamic: tuple[int, int] | None = None
-    trips: tuple[Callable[[Sequence[int]], Sequence[int]], int] | None = None
-    """Gives the iterations of a work item, of which the device does no more than that."""
     lock: Any = field(default_factory=new_lock)
     forms: dict[bool, tuple[str, Block]] = field(default_factory=dict)
     bound: tuple[Any, ...] = ()
     """The last pipeline with its buffers, bind group, launch block, what is in that: a kernel is mostly launched with the same again."""
 
     @staticmethod
-    def of(compiled: CompiledSpec, compiler: WebGPUCompiler, allocator: Allocator, wide: Callable[[CompiledSpec], str],
-           trips: tuple[UOp, int] | None = None) -> WebGPURunner:
-        """The runner of a compiled kernel. CompileError if it is refused. `wide` renders the shader for an index beyond 32 bits.
-
-        `trips`: the iterations of a work item, and the most there are."""
+    def of(compiled: CompiledSpec, compiler: WebGPUCompiler, allocator: Allocator, wide: Callable[[CompiledSpec], str]) -> WebGPURunner:
+        """The runner of a compiled kernel. CompileError if it is refused. `wide` renders the shader for an index beyond 32 bits."""
         names = {"groups": "max-compute-workgroups-per-dimension", "binding": "max-storage-buffer-binding-size",
                  "step": "min-storage-buffer-offset-alignment", "shared": "max-compute-workgroup-storage-size"}
         limits = {k: compiler.driver.limit(v) for k, v in names.items()}
@@ -122,17 +115,13 @@ class WebGPURunner:
         if memory is not None and isinstance(memory.dtype, PtrDType):
             dynamic = (element_bytes(memory, compiler.able), memory.dtype.base.itemsize)
         compiler.pipeline(compiled.src or "", compiled.name, dynamic is not None)
-        count = None
-        if trips is not None:
-            count = (compile_exprs((trips[0],), compiled.meta.vars, compiled.name, ["its iterations"]), trips[1])
-        return WebGPURunner(compiled, compiler, allocator, limits, wide, Records(compiled), dynamic, count)
+        return WebGPURunner(compiled, compiler, allocator, limits, wide, Records(compiled), dynamic)
 
     def fast(self) -> Callable[..., bool] | None:
         return None
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         self._check(views, dims)
-        self._check_iterations(values)
         form = self._form(values)
         with Arguments(self.allocator, step=self.limits["step"]) as held, self.records.heard(self.allocator, values) as record:
             spans = [held.span(v) for v in views]
@@ -231,17 +220,6 @@ class WebGPURunner:
                 raise LaunchError(f"buffer {p.name!r} of kernel {self.compiled.name!r} has {v.nbytes} bytes, {self.compiler.driver.name} "
                                   f"lets a kernel see {self.limits['binding']} of one", at="limit max-storage-buffer-binding-size",
                                   hint="launch on parts: views of the buffer")
-
-    def _check_iterations(self, values: Sequence[int | float]) -> None:
-        """LaunchError for more iterations of a work item than the device does."""
-        if self.trips is None:
-            return
-        count, most = self.trips
-        (trips,) = count([int(v) if isinstance(v, int) else 0 for v in values])
-        if trips > most:
-            raise LaunchError(f"a work item of kernel {self.compiled.name!r} goes through up to {trips} iterations, "
-                              f"{self.compiler.driver.model} ends its loops after {most}", at="limit iterations",
-                              hint="let more work items do less each")
 
     def asm(self) -> str:
         """The source: what the driver makes of it cannot be had."""

@@ -21,9 +21,10 @@ ZERO = "launch.zero"
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """The optional types of a device: f16 in memory, 64-bit integers, atomic operations on them, f64.
+    """What a device has and lacks: f16 in memory, 64-bit integers, atomic operations on them, f64.
 
     `by_f64`: quotients and roots of f32 are to go through f64, as those of the device are not correctly rounded.
+    `iterations`: after how many, of all its loops, a work item is stopped without a word; 0: it is not.
     """
 
     f16: bool = False
@@ -31,6 +32,7 @@ class Abilities:
     atomic64: bool = False
     f64: bool = False
     by_f64: bool = False
+    iterations: int = 0
 
 
 FEATURES = {"f16": "shader-f16", "i64": "shader-int64", "u64": "shader-int64", "f64": "shader-f64"}

@@ -9,14 +9,12 @@ import pytest
 
 import svod
 from svod import UOp
-from svod.device.evaluation import compile_exprs
+from svod.device.webgpu.backend import WebGPURenderer, webgpu_target
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import UnsupportedError
 from svod.ir.args import AtomicKind, BarrierScope, SpecialKind
 from svod.ir.ops import Op
-from svod.ir.rewrite import rewrite
-from svod.ir.rules import SIMPLIFY
-from svod.renderers.wgsl.iterations import iterations
+from svod.renderers.wgsl.ends import with_ends_seen
 from svod.renderers.wgsl.launch import Block, members
 from svod.renderers.wgsl.module import render_wgsl
 from svod.renderers.wgsl.values import Abilities, literal, value_type
@@ -175,66 +173,33 @@ def test_leaving_a_loop_out_of_a_counted_one_inside() -> None:
     assert re.search(rf"done1 = false;\s+loop \{{.*done1 = i0 < 5;\s+{leave}\s+\}}\s+{leave}", text, re.DOTALL)
 
 
-def test_iterations_of_a_work_item() -> None:
-    n = UOp.variable("n", 0, 100)
-    i, j = axes(n, 7)
-    linear = UOp(Op.LINEAR, (i, j, UOp(Op.END, (UOp(Op.GROUP), j)), UOp(Op.END, (UOp(Op.GROUP), i))))
-    assert rewrite(iterations(linear).substitute({n: UOp.const(10, dtypes.index)}), SIMPLIFY).arg.value == 80
+# --- loops that a device ends early --------------------------------------------------------------------------------------------------
+
+def loops(k: Threads, stop: UOp) -> UOp:
+    """A loop that is left by its BREAK, within one that counts up to `stop`."""
+    out, steps = UOp.param(0, dtypes.i32, name="out"), k.memory(dtypes.i32, 1, AddrSpace.REG, "steps")
+    with k.for_(0, stop), k.loop():
+        k.store(steps, 0, k.load(steps, 0) + 1)
+        with k.if_(k.load(steps, 0) > 5):
+            k.do(UOp(Op.BREAK))
+    k.store(out, 0, k.load(steps, 0))
+    return k.kernel()
 
 
-def trips(*ranges: UOp, **given: int) -> int:
-    """The iterations of loops inside one another, for values of their variables."""
-    linear = UOp(Op.LINEAR, (*ranges, *(UOp(Op.END, (UOp(Op.GROUP), r)) for r in reversed(ranges))))
-    count = iterations(linear)
-    variables = tuple(sorted(count.find(Op.DEFINE_VAR), key=lambda v: v.arg.name))
-    return compile_exprs((count,), variables, "k")({v.arg.name: given[v.arg.name] for v in variables})[0]
+def test_a_device_that_ends_loops_early_is_noticed() -> None:
+    able = Abilities(int64=True, iterations=100)
+    renderer = WebGPURenderer(webgpu_target("short", able), able)
+    text = str(renderer.render(loops(Threads("both", (1, 1, 1)), UOp.variable("n", 0, 9))).src)
+    assert text.count("first_to_fail()) {") == 2
+    assert re.search(r"(ended\w*) = false;\s+loop \{.*\1 = ([^;]*);\s+if \(\2\) \{ break; \}", text, re.DOTALL)
 
 
-def scalar(dtype: DType, name: str = "n") -> UOp:
-    return UOp.variable(name, dtype.min, dtype.max, dtype)
-
-
-@pytest.mark.parametrize("dtype", [dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64, dtypes.i16, dtypes.u8])
-def test_iterations_up_to_a_scalar(dtype: DType) -> None:
-    n = scalar(dtype)
-    for value in (0, 1, 100):
-        assert trips(UOp.range(n.cast(dtypes.index), 0), n=value) == value
-    if dtype.min < 0:
-        assert trips(UOp.range(n.cast(dtypes.index), 0), n=-5) == 0
-    i, j = UOp.range(n.cast(dtypes.index), 0), UOp.range((n + n).cast(dtypes.index), 1)
-    assert trips(i, j, n=10) == 10 + 10 * 20
-
-
-def test_iterations_of_bounds_that_wrap() -> None:
-    n, m, k = scalar(dtypes.u32), scalar(dtypes.i32, "m"), UOp.const
-    assert trips(UOp.range((n - k(1, dtypes.u32)).cast(dtypes.index), 0), n=0) == (1 << 32) - 1
-    assert trips(UOp.range((m * m).cast(dtypes.index), 0), m=1 << 16) == 0
-    assert trips(UOp.range((m * m).cast(dtypes.index), 0), m=(1 << 16) + 1) == (1 << 17) + 1
-    assert trips(UOp.range(m.cast(dtypes.u8).cast(dtypes.index), 0), m=-1) == 255
-    by = UOp(Op.IDIV, (k(100, dtypes.i32), m), dtype=dtypes.i32)
-    assert [trips(UOp.range(by.cast(dtypes.index), 0), m=x) for x in (7, 0)] == [14, 100]
-    least = (m < 100).where(m, k(100, dtypes.i32))
-    assert [trips(UOp.range(least.cast(dtypes.index), 0), m=x) for x in (7, 1000)] == [7, 100]
-
-
-def test_iterations_of_bounds_that_loops_around_set() -> None:
-    n = UOp.variable("n", 0, 1 << 40)
-    i = UOp.range(n, 0)
-    assert trips(i, UOp.range(i + 1, 1), n=10) == 10 + 10 * 10
-    after = UOp.range(n, 1, start=i)
-    assert trips(i, after, n=10) == 10 + 10 * 10
-    tile = UOp.range((n + 31) // 32, 0)
-    assert trips(tile, UOp.range((tile * 32 + 32).minimum(n), 1, start=tile * 32), n=1000) == 32 + 32 * 32
-    item = UOp.special(SpecialKind.LOCAL, 0, 32)
-    assert trips(UOp.range((n - item + 31) // 32, 0), n=1000) == 32
-    assert trips(UOp.range(n * (item + 1), 0), n=10) == 320
-
-
-def test_loops_of_which_a_launch_knows_nothing_count_once() -> None:
-    stop = UOp.param(0, dtypes.i32, name="a")[0].load().cast(dtypes.index)
-    n = scalar(dtypes.f32)
-    assert trips(UOp.range(stop, 0)) == 1
-    assert trips(UOp.range(n.cast(dtypes.index), 0)) == 1
+@pytest.mark.parametrize(("most", "stop", "watched"), [(0, 101, False), (100, 100, False), (100, 101, True),
+                                                       (100, UOp.variable("n", 0, 100), False), (100, UOp.variable("n", 0, 101), True)])
+def test_loops_that_are_short_enough_are_not_watched(most: int, stop: UOp | int, watched: bool) -> None:
+    i = UOp.range(stop, 0)
+    linear = UOp(Op.LINEAR, (i, UOp(Op.END, (UOp(Op.GROUP), i))))
+    assert (with_ends_seen(linear, most) is not linear) == watched
 
 
 # --- the launch block ----------------------------------------------------------------------------------------------------------------
