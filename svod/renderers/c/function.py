@@ -1,8 +1,7 @@
 """One phase of a LINEAR program as a C function body.
 
-Owns: statements, blocks, which values have names. Must not know the module around it, nor how accesses are spelled (memory.py).
-Invariant: the text is valid for any LINEAR program whose ops the dialect has; a value is computed where its instruction stands, or later
-in the same block with nothing written in between that it reads.
+Owns: how instructions are spelled, but for accesses (memory.py). Must not know the module around it.
+Invariant: the text is valid for any LINEAR program whose ops the dialect has.
 """
 from __future__ import annotations
 
@@ -20,90 +19,44 @@ from svod.renderers.c.expr import ATOM, CHOICE, PLUS, UNARY, Expr, Names
 from svod.renderers.c.literals import literal
 from svod.renderers.c.uses import constant_vector, unrolled, uses_of
 from svod.renderers.c.widths import kept, narrow, operands, read, result
+from svod.renderers.statements import Statements
 
 STACK_BYTES = 64 << 10
 """REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""
-LONGEST = 90
-"""Characters of an expression that is still nested into another one."""
 FLAGS = 8
 """Bits of the lanes of a vector of bools that is kept in a variable."""
 Handler = Callable[["Body", UOp], None]
 
 
-class Body:
+class Body(Statements):
     """Writes statements. `leaf` gives the names of parameters, variables and memories; `names` those that are taken."""
 
     def __init__(self, leaf: dict[UOp, str], prelude: Prelude, instructions: list[UOp], names: Names) -> None:
-        self.leaf, self.prelude, self.names = leaf, prelude, names
-        self.whole = whole_registers(instructions)
-        self.uses = uses_of(instructions, self.whole)
+        self.leaf, self.prelude, self.whole = leaf, prelude, whole_registers(instructions)
+        super().__init__(names, uses_of(instructions, self.whole))
         self.unrolled = unrolled(instructions, self.whole) if prelude.dialect.unroll else set[UOp]()
-        self.lines: list[str] = []
-        self.top: list[str] = []
-        self.depth = 1
-        self.values: dict[UOp, Expr] = {}
-        self.pending: dict[UOp, Expr] = {}
-        self.blocks: list[str] = []
         self.left: set[str] = set()
         self.again = repeated(instructions)
         self.ended: tuple[UOp, int] | None = None
         """The condition of the branch that ended last, and how many lines there were then."""
 
     # ---- writing ----------------------------------------------------------------------------------------------
-    def do(self, text: str) -> None:
-        """One line."""
-        self.lines.append("  " * self.depth + text)
+    def declared(self, u: UOp, e: Expr, name: str) -> Expr:
+        mask = e.mask and FLAGS
+        self.top.append(f"{self.type(kept(u, self.prelude), mask)} {name};")
+        return Expr(name, mask=mask)
 
-    def open(self, text: str) -> None:
-        """A line that opens a block; values that wait are computed before it."""
-        self.settle()
-        self.do(f"{text} {{")
-        self.depth += 1
+    def assigned(self, u: UOp, e: Expr) -> str:
+        return (as_mask(e, FLAGS, u.dtype.lanes, self.prelude) if e.mask else e).text
+
+    def bound(self, u: UOp, e: Expr, name: str) -> Expr:
+        self.do(f"{self.type(kept(u, self.prelude), e.mask)} {name} = {e.text};")
+        return Expr(name, mask=e.mask)
 
     def other(self) -> None:
         """The other arm of the branch whose end is the last line."""
         self.lines[-1] = "  " * self.depth + "} else {"
         self.depth += 1
-
-    def close(self) -> None:
-        """The end of the block opened last."""
-        self.settle()
-        self.depth -= 1
-        self.do("}")
-
-    def settle(self, written: str = "") -> None:
-        """Computes the values that wait to be nested: those that read `written`, or all."""
-        for u, e in list(self.pending.items()):
-            if u in self.pending and (not written or written in e.reads):
-                del self.pending[u]
-                self.named(u, e)
-
-    def define(self, u: UOp, e: Expr, *, name: str = "v", at_once: bool = False) -> None:
-        """The value of an instruction: kept to be nested into its use, or computed here."""
-        if u in self.uses.once and not at_once and len(e.text) <= LONGEST:
-            self.pending[u] = e
-        elif u not in self.uses.used and not at_once:
-            return
-        else:
-            self.named(u, e, name)
-
-    def named(self, u: UOp, e: Expr, name: str = "v") -> None:
-        """Computes a value into a variable."""
-        if u in self.uses.outside:
-            self.settle()
-            if u not in self.values:
-                mask = e.mask and FLAGS
-                self.values[u] = Expr(self.names.new(name, numbered=True), mask=mask)
-                self.top.append(f"{self.type(kept(u, self.prelude), mask)} {self.values[u].text};")
-            e = as_mask(e, FLAGS, u.dtype.lanes, self.prelude) if e.mask else e
-            self.do(f"{self.values[u].text} = {e.text};")
-            return
-        if u not in self.uses.used:
-            self.do(f"{e.text};")
-            return
-        fresh = self.names.new(name, numbered=True)
-        self.do(f"{self.type(kept(u, self.prelude), e.mask)} {fresh} = {e.text};")
-        self.values[u] = Expr(fresh, mask=e.mask)
 
     def type(self, dtype: DType, mask: int = 0) -> str:
         """The type of a variable; of one of truth values if `mask` says how wide its lanes are."""
@@ -113,10 +66,8 @@ class Body:
     def value(self, u: UOp) -> Expr:
         """The expression of an operand."""
         u = plain(u)
-        if (waiting := self.pending.pop(u, None)) is not None:
-            return waiting
-        if (hit := self.values.get(u)) is not None:
-            return hit
+        if (computed := self.known(u)) is not None:
+            return computed
         if u.op is Op.CONST:
             text = literal(u.arg.value, u.dtype, self.prelude.dialect)
             return Expr(text, UNARY if text.startswith("-") else ATOM)
@@ -236,7 +187,7 @@ class Body:
     def range(self, u: UOp) -> None:
         start, stop = (Expr(str(s.arg.value)) if s.op is Op.CONST else self.value(s) for s in u.src)
         self.settle()
-        if not (stop.text.isidentifier() or stop.text.isdecimal()) or plain(u.src[1]) in self.uses.outside:
+        if not self.simple(stop, plain(u.src[1])):
             name = self.names.new("stop", numbered=True)
             self.do(f"{self.type(kept(u.src[1], self.prelude))} {name} = {stop.text};")
             stop = Expr(name)

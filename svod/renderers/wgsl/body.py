@@ -1,8 +1,7 @@
 """The statements of one work item in WGSL.
 
-Owns: blocks, which values have names, jumps out of nested loops. Must not know the module around it.
-Invariant: the text is valid for any LINEAR program of a work item whose ops the language has; a value is computed where its instruction
-stands, or later in the same block with nothing written in between that it reads.
+Owns: how instructions are spelled, jumps out of nested loops. Must not know the module around it.
+Invariant: the text is valid for any LINEAR program of a work item whose ops the language has.
 """
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ from svod.ir.uop import UOp
 from svod.renderers.accesses import plain, root, whole_registers
 from svod.renderers.c.expr import ATOM, MEMORY, UNARY, Expr, Names
 from svod.renderers.c.uses import uses_of
+from svod.renderers.statements import Statements
 from svod.renderers.wgsl.elementwise import Types, in_32_bits, spelled
 from svod.renderers.wgsl.exactness import Guards
 from svod.renderers.wgsl.memory import Memory
@@ -26,8 +26,6 @@ from svod.renderers.wgsl.values import ZERO, literal
 
 PRIVATE_BYTES = 64 << 10
 """Memory of one work item that one array may take."""
-LONGEST = 90
-"""Characters of an expression that is still nested into another one."""
 _AXES = "xyz"
 DIRECT_ITEMS = 64
 """Work items of a group along x where a kernel counts them directly."""
@@ -40,81 +38,38 @@ def direct_id(axis: int) -> str:
     return f"launch.first.{a} + group.{a}" if axis else f"(launch.first.x + group.x) * {DIRECT_ITEMS}u + item.x"
 
 
-
-class Body:
+class Body(Statements):
     """Writes statements. `leaf`: what parameters are called; `memories`: those that are declared outside of the function."""
 
     def __init__(self, instructions: list[UOp], types: Types, names: Names, leaf: dict[UOp, Expr], memories: dict[UOp, Memory],
                  record: Record) -> None:
-        self.types, self.names, self.leaf, self.memories, self.record = types, names, leaf, memories, record
+        self.types, self.leaf, self.memories, self.record = types, leaf, memories, record
         self.whole = {m for m in whole_registers(instructions) if m.arg.size == 1}
-        self.uses = uses_of(instructions, self.whole)
+        super().__init__(names, uses_of(instructions, self.whole))
         self.guards = Guards(instructions)
-        self.lines: list[str] = []
-        self.top: list[str] = []
-        self.depth = 1
-        self.values: dict[UOp, Expr] = {}
-        self.pending: dict[UOp, Expr] = {}
         self.folded: dict[UOp, UOp] = {}
-        self.blocks: list[str] = []
         self.left: set[str] = set()
         """Flags of the LOOPs that are left out of a counted loop."""
         self.opened: dict[str, int] = {}
 
     # ---- writing ------------------------------------------------------------------------------------------------------
-    def do(self, text: str) -> None:
-        """One line."""
-        self.lines.append("  " * self.depth + text)
+    def declared(self, u: UOp, e: Expr, name: str) -> Expr:
+        self.top.append(f"var {name}: {self.types.of(u)};")
+        return Expr(name)
 
-    def open(self, text: str) -> None:
-        """A line that opens a block; values that wait are computed before it."""
-        self.settle()
-        self.do(f"{text} {{")
-        self.depth += 1
+    def bound(self, u: UOp, e: Expr, name: str) -> Expr:
+        self.do(f"let {name} = {e.text};")
+        return Expr(name)
 
-    def close(self) -> None:
-        """The end of the block opened last."""
-        self.settle()
-        self.depth -= 1
-        self.do("}")
-
-    def settle(self, written: str = "") -> None:
-        """Computes the values that wait to be nested: those that read `written`, or all."""
-        for u, e in list(self.pending.items()):
-            if u in self.pending and (not written or written in e.reads):
-                del self.pending[u]
-                self.named(u, e)
-
-    def define(self, u: UOp, e: Expr, *, name: str = "v", at_once: bool = False) -> None:
-        """The value of an instruction: kept to be nested into its use, or computed here."""
-        if u in self.uses.once and not at_once and len(e.text) <= LONGEST:
-            self.pending[u] = e
-        elif u in self.uses.used or at_once:
-            self.named(u, e, name)
-
-    def named(self, u: UOp, e: Expr, name: str = "v") -> None:
-        """Computes a value into a variable."""
-        if u in self.uses.outside:
-            self.settle()
-            if u not in self.values:
-                self.values[u] = Expr(self.names.new(name, numbered=True))
-                self.top.append(f"var {self.values[u].text}: {self.types.of(u)};")
-            self.do(f"{self.values[u].text} = {e.text};")
-            return
-        if u not in self.uses.used:
-            self.do(f"{e.text};" if e.text.startswith("atomic") else f"_ = {e.text};")
-            return
-        self.values[u] = Expr(self.names.new(name, numbered=True))
-        self.do(f"let {self.values[u].text} = {e.text};")
+    def dropped(self, e: Expr) -> str:
+        return f"{e.text};" if e.text.startswith("atomic") else f"_ = {e.text};"
 
     # ---- operands -----------------------------------------------------------------------------------------------------
     def value(self, u: UOp) -> Expr:
         """The expression of an operand."""
         u = plain(u)
-        if (waiting := self.pending.pop(u, None)) is not None:
-            return waiting
-        if (hit := self.values.get(u)) is not None:
-            return hit
+        if (computed := self.known(u)) is not None:
+            return computed
         if (c := self.constant(u)) is not None:
             text = literal(c.arg.value, c.dtype, self.types.able, wide=u in self.types.wide)
             return Expr(text, UNARY if text.startswith("-") else ATOM)
@@ -240,7 +195,7 @@ class Body:
             stop = Expr(f"{held}({stop.text})")
         if held == "i64":
             stop = Expr(f"{self.types.prelude.exact(held)}({stop.text})")
-        if not (stop.text.replace(".", "_").isidentifier() or stop.text.isdecimal()) or plain(u.src[1]) in self.uses.outside:
+        if not self.simple(stop, plain(u.src[1])):
             name = self.names.new("stop", numbered=True)
             self.do(f"let {name} = {stop.text};")
             stop = Expr(name)
