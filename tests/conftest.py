@@ -101,13 +101,15 @@ class RequiredDevices:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give the `device` fixture its devices: those asked for on the command line, else the test's marker, else CPU.
 
-    What is for the CPU is for CC too, if that is asked for: they differ in the language and the compiler alone.
+    What is for the CPU and for INTERP is what svod means on any device; what is for the CPU alone is for CC too, if that is asked for: they
+    differ in the language and the compiler alone.
     """
     if "device" not in metafunc.fixturenames:
         return
     marked, asked = _marked(metafunc.definition), names(metafunc.config.getoption("--devices"))
     alike = {base(m) for m in marked} | ({"CC"} if "CPU" in map(base, marked) else set())
-    chosen: list[object] = [n for n in asked or marked or ("CPU",) if not (asked and marked) or base(n) in alike]
+    anywhere = not marked or {"CPU", "INTERP"} <= alike
+    chosen: list[object] = [n for n in asked or marked or ("CPU",) if not asked or anywhere or base(n) in alike]
     if not chosen:
         why = f"for {', '.join(marked)} only; --devices (or DEVICE) asks for {', '.join(asked)}"
         chosen = [pytest.param(asked[0], marks=pytest.mark.skip(reason=why))]

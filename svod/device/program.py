@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from svod.codegen.reach import BELOW
 from svod.device.arguments import BufferArg, HostView, ScalarArg, check_buffers, check_values, host_view, list_of_buffers
+from svod.device.immediate import Immediate
 from svod.device.launch import SIZES, LaunchDims, check_limits, compile_exprs, override_sizes
 from svod.device.launch import dims as dims_of
 from svod.device.specs import CompiledSpec
@@ -162,8 +163,9 @@ class Program:
         self, buffers: Sequence[object], vals: Any, sizes: tuple[Sequence[int] | None, Sequence[int] | None], order: tuple[object, bool]
     ) -> None:
         stream, wait = order
-        if stream is not None and self._queued is None:
-            raise LaunchError(f"kernel {self.name!r} runs on a device without streams, {shown(stream)} was given", hint="leave stream out")
+        if stream is not None and self._queued is None and not isinstance(getattr(stream, "queue", None), Immediate):
+            raise LaunchError(f"kernel {self.name!r} runs on a device whose launches are done when they return, {shown(stream)} was given",
+                              hint="leave stream out, or make one by svod.Stream(device)")
         given = list_of_buffers(self.name, [p.name for p in self._buffers], buffers)
         values = check_values(self.name, self._scalars, vals)
         dims = self.launch_dims(values, *sizes)

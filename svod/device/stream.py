@@ -11,6 +11,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from svod.device.immediate import Immediate
 from svod.errors import DeviceUnavailable, LaunchError
 
 
@@ -88,9 +89,9 @@ def in_stream(stream: object) -> Iterator[None]:
 def _queue_of(device: StreamDevice | str, capturing: bool = False) -> Queue:
     found: Any = _RESOLVERS[0](device) if isinstance(device, str) else device
     make = found.backend.queues
-    if make is None:
-        raise DeviceUnavailable(f"{found.name} has no streams", hint="its launches are done when they return: leave streams out")
-    queue: Queue = make(capturing)
+    if make is None and capturing:
+        raise DeviceUnavailable(f"{found.name} has no graphs", hint="launch the kernels themselves")
+    queue: Queue = Immediate(found.name) if make is None else make(capturing)
     return queue
 
 
@@ -119,7 +120,7 @@ class Stream:
 
     Launches in a stream are done in their order; those of two streams at the same time, if there is room. Launches without a stream come
     after everything before them in any stream, and before everything behind them. Inside of `with s:` no launch is waited for.
-    DeviceUnavailable for a device without streams.
+    Devices whose launches are done when they return have streams in which nothing is ever under way.
     """
 
     def __init__(self, device: StreamDevice | str) -> None:
@@ -128,7 +129,7 @@ class Stream:
 
     @property
     def handle(self) -> int:
-        """Its number in CUDA, for other libraries: `torch.cuda.ExternalStream(s.handle)`."""
+        """Its number in CUDA, for other libraries: `torch.cuda.ExternalStream(s.handle)`. DeviceUnavailable on other devices."""
         return self.queue.handle
 
     def __cuda_stream__(self) -> tuple[int, int]:
@@ -155,14 +156,14 @@ class Stream:
         _current.reset(self._tokens.pop())
 
     def __repr__(self) -> str:
-        return f"<Stream {self.handle:#x}>"
+        return f"<Stream of {self.queue.name}>" if isinstance(self.queue, Immediate) else f"<Stream {self.handle:#x}>"
 
 
 class Graph:
     """A sequence of launches that is started as one: `with Graph("CUDA") as g:` around them writes them down, `g.launch()` runs them.
 
     Buffers and values are those of then; what buffers hold is read when it runs. Host arrays cannot take part: nothing runs while the
-    sequence is written down. DeviceUnavailable for a device without streams, DeviceError for a driver without graphs.
+    sequence is written down. DeviceUnavailable for a device without graphs, DeviceError for a driver without them.
     """
 
     def __init__(self, device: StreamDevice | str) -> None:

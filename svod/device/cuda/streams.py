@@ -207,7 +207,7 @@ class Lanes:
     def of(self, stream: object) -> Lane:
         """The lane that a user means, None being that of the context. LaunchError for what is no stream, and for one of another device."""
         given: Any = current_stream() if stream is None else stream
-        while hasattr(given, "handle") and not isinstance(given, Stream | Lane):  # a Stream of the kernel language
+        while not isinstance(given, Stream | Lane) and hasattr(given, "handle"):  # a Stream of the kernel language
             given = given.handle
         if given is None:
             return self.usual
