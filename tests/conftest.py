@@ -30,6 +30,10 @@ os.environ["SVOD_CACHE_DIR"] = _CACHE
 os.environ["POCL_CACHE_DIR"] = f"{_CACHE}/pocl"  # PoCL's own is not safe for processes that compile at the same time
 Path(_CACHE, "pocl").mkdir()
 
+# DEVICE says what --devices does; it is not what tests get that name no device. Workers inherit it by the other name.
+if "DEVICE" in os.environ:
+    os.environ["PYTEST_DEVICE"] = os.environ.pop("DEVICE")
+
 # `make test` is the same every time; `make fuzz` looks for new examples, and as many as it is told to.
 _FUZZ = os.environ.get("SVOD_FUZZ_EXAMPLES")
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
@@ -42,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add svod's options."""
     group = parser.getgroup("svod")
     group.addoption("--bless", action="store_true", help="rewrite golden files instead of comparing with them")
-    group.addoption("--devices", default=os.environ.get("DEVICE") or "", metavar="NAME,…",
+    group.addoption("--devices", default=os.environ.get("PYTEST_DEVICE") or "", metavar="NAME,…",
                     help="run the device tests on these instead of on what each test asks for (default: environment variable DEVICE)")
     group.addoption("--require-devices", default="", metavar="NAME,…", help="fail unless at least one test passed on each of these")
 

@@ -35,7 +35,8 @@ def run(folder: Path, body: str, *options: str) -> subprocess.CompletedProcess[s
     (folder / "test_it.py").write_text(body)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *options, str(folder)]
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = devices(*names): x\n")
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    env = {k: v for k, v in os.environ.items() if k != "PYTEST_DEVICE"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, env=env)
 
 
 @pytest.mark.parametrize(("workers", "required", "code", "said"), [

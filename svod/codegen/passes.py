@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from svod.config import Config
+from svod.errors import UnsupportedError
 from svod.ir.ops import Op
 from svod.ir.spec import Spec, verify
 from svod.ir.uop import UOp
@@ -18,10 +19,12 @@ from svod.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What stages may know besides the graph."""
+    """What stages may know besides the graph, and what they leave for others."""
 
     target: Target
     config: Config
+    names: dict[UOp, str] = field(default_factory=dict, compare=False)
+    """What the author calls values of the LINEAR program, where a stage knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,16 @@ class Stage:
     why: str
     run: Callable[[UOp, Context], UOp]
     ensures: Spec | None = None
+
+
+def require_checks(threads: UOp, ctx: Context) -> None:
+    """UnsupportedError if run-time checks that were asked for are not there. Those of bounds the kernel language traces."""
+    lacking = ctx.config.check - ctx.target.checks
+    if "bounds" in lacking and any(u.op is Op.ASSERT and u.arg.kind == "bounds" for u in threads.toposort()):
+        lacking -= {"bounds"}
+    if lacking:
+        raise UnsupportedError(f"target {ctx.target.name} has no run-time checks for {', '.join(sorted(lacking))}", at=threads.arg.name,
+                               hint="INTERP checks bounds and races; kernels of the kernel language check bounds on every device")
 
 
 Listener = Callable[[Stage, UOp, float], None]

@@ -4,7 +4,8 @@ Owns: `lowered`. Must not know renderers. Invariant: the same kernel, target and
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from svod.codegen.gpu.lower import lower_items
 from svod.codegen.gpu.tensor import fragments
@@ -36,6 +37,8 @@ class Lowered:
     work: UOp
     aliases: tuple[tuple[int, frozenset[int]], ...]
     ids: tuple[UOp, ...] = ()
+    names: Mapping[UOp, str] = field(default_factory=dict)
+    """What the author calls values of the program."""
 
 
 def lowered(ast: UOp, target: Target, *, config: Config | None = None, listen: Listener | None = None) -> Lowered:
@@ -74,11 +77,12 @@ def _threads(ast: UOp, target: Target, config: Config, listen: Listener | None) 
     ast = without_products(ast)
     zero = UOp.const(0, dtypes.index)
     mapped = lower_items if target.ids else lower_threads
-    linear = ast if target.statements else mapped(ast if given is None else given, target, config, listen)
+    ctx = Context(target, config)
+    linear = ast if target.statements else mapped(ast if given is None else given, ctx, listen)
     run, meta = describe(linear), describe(ast)
     if not target.statements and not target.ids:
         meta = replace(meta, global_size=run.global_size, local_size=run.local_size)
     slots = frozenset(p.slot for p in meta.buffers)
     known = threads_elements(ast)
     pairs = tuple((s, slots - {s}) for s in sorted(slots))
-    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), threads_work(ast), pairs)
+    return Lowered(linear, meta, tuple(known.get(p.slot, zero) for p in meta.buffers), threads_work(ast), pairs, names=ctx.names)

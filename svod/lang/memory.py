@@ -45,8 +45,9 @@ def _shape(shape: Any, example: str) -> tuple[int, ...]:
 
 
 def _new(t: Tracer, shape: Any, kind: Any, space: AddrSpace) -> Array:
-    name = "shared" if space is AddrSpace.LOCAL else "local"
-    extents, dtype = _shape(shape, f"{name}((16, 16), f32)"), _type(kind, f"{name}((16, 16), f32)")
+    function = "shared" if space is AddrSpace.LOCAL else "local"
+    extents, dtype = _shape(shape, f"{function}((16, 16), f32)"), _type(kind, f"{function}((16, 16), f32)")
+    name = t.wanted.get(t.nodes[-1], function)
     return Array(t.builder.memory(dtype, math.prod(extents), space, name), dtype, extents, name)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from svod.errors import KernelError
@@ -29,11 +29,21 @@ from svod.lang.vectors import lane, with_lane
 
 
 def _assign(t: Tracer, node: ast.Assign) -> None:
+    t.wanted.update(_names(node.targets[0], node.value))
     value = t.evaluate(node.value)
     if len(node.targets) > 1:
         value = t.named(value, "value")
     for target in node.targets:
         assign(t, target, value)
+
+
+def _names(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+    """What expressions are called by an assignment."""
+    if isinstance(target, ast.Name):
+        yield value, target.id
+    elif isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)) and len(target.elts) == len(value.elts):
+        for one, part in zip(target.elts, value.elts, strict=True):
+            yield from _names(one, part)
 
 
 def _annotated(t: Tracer, node: ast.AnnAssign) -> None:

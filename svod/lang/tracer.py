@@ -99,6 +99,8 @@ class Tracer:
     """How the kernel checks its indices when it runs (checked.py); "": not at all."""
     nodes: list[ast.AST] = field(default_factory=list)
     """Statements and expressions that are being traced, the innermost last."""
+    wanted: dict[ast.AST, str] = field(default_factory=dict)
+    """What the values of expressions will be called, where a name is assigned."""
 
     def __post_init__(self) -> None:
         self.builder.place = lambda: self.place(self.nodes[-1]) if self.nodes else None

@@ -56,6 +56,8 @@ SCHEDULES = (None, (), ("SPLIT(1 by 8 peel)", "VECTOR(1.1)"), ("SPLIT(1 by 8 mas
 @pytest.mark.devices("CPU", "INTERP")
 @pytest.mark.parametrize("opts", SCHEDULES, ids=str)
 def test_nothing_is_written_where_a_loop_stops_below_its_start(device: svod.Device, opts: tuple[str, ...] | None) -> None:
+    if device.target.ids and any("VECTOR" in o for o in opts or ()):
+        pytest.skip("a schedule for loops in a row; work items have their own")
     cases = ((_fill(N - 4), 1, []), (_fill(BELOW), -3, []), (_fill(N - 4, 3), 1, []), (_fill(N - 4), 6, [0, 1]),
              (_fill(N - 4, 3), 6, [0, 1, 6, 7, 12, 13]))
     for ast, value, written in cases:

@@ -82,8 +82,8 @@ def called(a: Matrix, o: Matrix) -> None:
 CASES: list[tuple[Callable[..., None], str, str]] = [
     (column_too_far, "index 4 is out of range: axis 1 of a has 4 elements", "x + 1"),
     (below_0, "index -1 is out of range: axis 1 of o has 4 elements", "o[1, -1]"),
-    (own_memory, "index 5 is out of range: axis 1 of shared has 4 elements", "s[x, 5]"),
-    (local_memory, "index 3 is out of range: axis 1 of local has 3 elements", "s[0, 3]"),
+    (own_memory, "index 5 is out of range: axis 1 of s has 4 elements", "s[x, 5]"),
+    (local_memory, "index 3 is out of range: axis 1 of s has 3 elements", "s[0, 3]"),
     (row, "index 3 is out of range: axis 0 of a has 3 elements", "row 3"),
     (updated, "index 4 is out of range: axis 1 of o has 4 elements", "o[0, 4]"),
     (added, "index 3 is out of range: axis 0 of o has 3 elements", "atomic"),

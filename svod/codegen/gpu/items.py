@@ -139,6 +139,8 @@ class Item:
             self.values[value] = self.exchange.run(real, self.taking())
             return
         self.values[value] = self.read(real) if expr.op in (Op.LOAD, Op.ATOMIC) else real
+        if value.arg.name:
+            self.out.called.append((self.values[value], value.arg.name))
 
     def store(self, s: UOp) -> None:
         self.out.do(self.value(s))
@@ -254,6 +256,7 @@ class Item:
             r = self.out.range(index(0), rewrite((distance + (abs(by) - 1)) // abs(by), SIMPLIFY))
             counter = start + r * by
         self.values[value] = rewrite(counter.cast(value.dtype), SIMPLIFY)
+        self.out.called.append((self.values[value], value.arg.name))
         self.iteration(body)
         self.out.end_range(r)
 

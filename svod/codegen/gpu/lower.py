@@ -9,22 +9,19 @@ from itertools import count
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
 from svod.codegen.gpu.items import FALSE, Item
-from svod.codegen.passes import Context, Listener, Stage, through
+from svod.codegen.passes import Context, Listener, Stage, require_checks, through
 from svod.codegen.simt.emit import LEAVES, Emitter
 from svod.codegen.simt.rare import with_rare_branches
 from svod.codegen.simt.shape import jumps_out, prepared
 from svod.codegen.simt.uniform import Uniformity
 from svod.codegen.simt.values import with_values
 from svod.codegen.simt.whiles import with_counted_loops
-from svod.config import Config
 from svod.dtype import dtypes
-from svod.errors import UnsupportedError
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
 from svod.ir.spec import LINEAR
 from svod.ir.uop import UOp
-from svod.target import Target
 
 
 def _rare(threads: UOp, ctx: Context) -> UOp:
@@ -48,6 +45,7 @@ def _linear(threads: UOp, ctx: Context) -> UOp:
     leaves = {u: None for u in UOp(Op.LINEAR, tuple(out.chain[0].items)).toposort() if u.op in LEAVES}
     linear = out.program(list(leaves))
     require_supported(linear, target)
+    ctx.names.update(out.names())
     return linear
 
 
@@ -61,13 +59,8 @@ ITEM_PIPELINE: tuple[Stage, ...] = (
 )
 
 
-def lower_items(threads: UOp, target: Target, config: Config, listen: Listener | None = None) -> UOp:
+def lower_items(threads: UOp, ctx: Context, listen: Listener | None = None) -> UOp:
     """The LINEAR program of a work item of a THREADS. `listen` sees every result and its seconds. UnsupportedError, by name, for what the
     target lacks."""
-    lacking = config.check - target.checks
-    if "bounds" in lacking and any(u.op is Op.ASSERT and u.arg.kind == "bounds" for u in threads.toposort()):
-        lacking -= {"bounds"}
-    if lacking:
-        raise UnsupportedError(f"target {target.name} has no run-time checks for {', '.join(sorted(lacking))}", at=threads.arg.name,
-                               hint="INTERP checks bounds and races; kernels of the kernel language check bounds on every device")
-    return through(ITEM_PIPELINE, threads, Context(target, config), listen)
+    require_checks(threads, ctx)
+    return through(ITEM_PIPELINE, threads, ctx, listen)

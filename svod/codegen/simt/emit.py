@@ -39,17 +39,24 @@ class Emitter:
         self.real: dict[UOp, UOp] = {}
         self.ids = count()
         self.held: list[UOp] = []
+        self.called: list[tuple[UOp, str]] = []
+        """Values that the author has a name for."""
 
     def program(self, leaves: list[UOp]) -> UOp:
         """The LINEAR program. Every block must be closed."""
         return UOp(Op.LINEAR, (*leaves, *_once(self.chain[0].items)))
 
+    def names(self) -> dict[UOp, str]:
+        """What the author calls the values of the program; once it is complete."""
+        found: dict[UOp, str] = {}
+        for expr, name in self.called:
+            found.setdefault(self._real(self._rewritten(expr)), name)
+        return found
+
     # ---- values -------------------------------------------------------------------------------------------------
     def need(self, expr: UOp) -> UOp:
         """Computes `expr` where it belongs; the node that holds it."""
-        for rules in self.rules:
-            expr = rewrite(expr, rules)
-        root = self._real(expr)
+        root = self._real(self._rewritten(expr))
         stack = [root]
         while stack:
             u = stack[-1]
@@ -67,6 +74,11 @@ class Emitter:
                 self.chain[depth].items.append(u)
             self._note(u, depth)
         return root
+
+    def _rewritten(self, expr: UOp) -> UOp:
+        for rules in self.rules:
+            expr = rewrite(expr, rules)
+        return expr
 
     def bind(self, instruction: UOp, token: UOp) -> UOp:
         """Executes `instruction` (a LOAD or ATOMIC whose address is made unique by `token`) here; `token` stands for what it yields."""

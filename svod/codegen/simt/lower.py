@@ -12,7 +12,7 @@ from itertools import count
 from svod.codegen.apply import core_id
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import math_rules, require_supported, rules_for
-from svod.codegen.passes import Context, Listener, Stage, through
+from svod.codegen.passes import Context, Listener, Stage, require_checks, through
 from svod.codegen.simt.body import Body
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.emit import LEAVES, Emitter, index
@@ -26,7 +26,6 @@ from svod.codegen.simt.values import with_values
 from svod.codegen.simt.whiles import with_counted_loops
 from svod.config import Config
 from svod.dtype import dtypes
-from svod.errors import UnsupportedError
 from svod.ir.args import ThreadsInfo
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.rewrite import rewrite
@@ -67,20 +66,10 @@ THREAD_PIPELINE: tuple[Stage, ...] = (
 )
 
 
-def lower_threads(threads: UOp, target: Target, config: Config, listen: Listener | None = None) -> UOp:
+def lower_threads(threads: UOp, ctx: Context, listen: Listener | None = None) -> UOp:
     """The LINEAR program of a THREADS. `listen` sees every result and its seconds. UnsupportedError, by name, for what the target lacks."""
-    _check_asked(threads, target, config.check)
-    return through(THREAD_PIPELINE, threads, Context(target, config), listen)
-
-
-def _check_asked(threads: UOp, target: Target, asked: frozenset[str]) -> None:
-    """UnsupportedError if checks that were asked for are not there. Those of bounds are part of what the kernel language traces."""
-    lacking = asked - target.checks
-    if "bounds" in lacking and any(u.op is Op.ASSERT and u.arg.kind == "bounds" for u in threads.toposort()):
-        lacking -= {"bounds"}
-    if lacking:
-        raise UnsupportedError(f"target {target.name} has no run-time checks for {', '.join(sorted(lacking))}", at=threads.arg.name,
-                               hint="INTERP checks bounds and races; kernels of the kernel language check bounds on every device")
+    require_checks(threads, ctx)
+    return through(THREAD_PIPELINE, threads, ctx, listen)
 
 
 def _mapped(threads: UOp, target: Target, config: Config) -> UOp:

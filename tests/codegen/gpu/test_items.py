@@ -5,6 +5,7 @@ import pytest
 
 from svod import Config, UOp
 from svod.codegen.gpu.lower import lower_items
+from svod.codegen.passes import Context
 from svod.device.opencl.backend import opencl_target
 from svod.dtype import AddrSpace, dtypes
 from svod.errors import UnsupportedError
@@ -17,7 +18,7 @@ OUT = UOp.param(0, dtypes.i32, name="out")
 
 def linear(k: Threads, *check: str) -> list[Op]:
     """The ops of the linear program of what was written."""
-    return [u.op for u in lower_items(k.kernel(), opencl_target(None), Config(check=frozenset(check))).src]
+    return [u.op for u in lower_items(k.kernel(), Context(opencl_target(None), Config(check=frozenset(check)))).src]
 
 
 def test_ids_stay_ids() -> None:

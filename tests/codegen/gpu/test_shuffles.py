@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import svod
 from svod.codegen.gpu.lower import lower_items
+from svod.codegen.passes import Context
 from svod.config import Config
 from svod.dtype import DType, PtrDType, dtypes
 from svod.dtype.convert import numpy_dtype
@@ -98,7 +99,7 @@ def agrees(kernel: UOp, d: DType, result: DType, target: Target = TARGET) -> Loc
     lanes = r.integers(-40, 90, ITEMS).astype(np.int32)
     got, want = (np.zeros(ITEMS, numpy_dtype(result)) for _ in range(2))
     slots = sorted({u.arg.slot for u in kernel.find(Op.PARAM)})
-    done = Lockstep(lower_items(kernel, target, Config()), [data, lanes, got], target.subgroup)
+    done = Lockstep(lower_items(kernel, Context(target, Config())), [data, lanes, got], target.subgroup)
     svod.Device("INTERP").compile(kernel).execute([(data, lanes, want)[n] for n in slots], {f"_grid_{x}": 1 for x in "xyz"})
     np.testing.assert_array_equal(got, want)
     return done
@@ -165,6 +166,7 @@ def test_wider_subgroups_use_wider_ballots() -> None:
 
 @pytest.mark.parametrize(("width", "native"), [(64, 32), (32, 16)])
 def test_wider_ones_than_the_target_has_go_through_memory(width: int, native: int) -> None:
-    linear = lower_items(kernel(SubgroupKind.REDUCE, dtypes.i32, width=width, op=Op.ADD), replace(TARGET, subgroup=native), Config())
+    ctx = Context(replace(TARGET, subgroup=native), Config())
+    linear = lower_items(kernel(SubgroupKind.REDUCE, dtypes.i32, width=width, op=Op.ADD), ctx)
     assert Op.SUBGROUP not in {u.op for u in linear.src}
     assert Op.BARRIER in {u.op for u in linear.src}

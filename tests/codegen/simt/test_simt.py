@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import svod
+from svod.codegen.passes import Context
 from svod.codegen.simt import lower_threads
 from svod.codegen.simt.counters import with_counters
 from svod.codegen.simt.shape import has_barrier, prepared
@@ -29,7 +30,7 @@ TARGET = cpu_target("znver4", 512, 32, 2)
 
 def lowered(k: Threads) -> list[UOp]:
     """The instructions of a kernel for a CPU with AVX-512."""
-    return list(lower_threads(k.kernel(), TARGET, Config()).src)
+    return list(lower_threads(k.kernel(), Context(TARGET, Config())).src)
 
 
 def index_of(access: UOp) -> UOp:
@@ -68,7 +69,7 @@ def test_independent_groups_go_row_by_row_of_the_grid() -> None:
 
 def test_products_are_contracted_unless_the_settings_say_no() -> None:
     assert any(u.op is Op.MULACC for u in lowered(saxpy()))
-    plain = lower_threads(saxpy().kernel(), TARGET, Config(contract="off"))
+    plain = lower_threads(saxpy().kernel(), Context(TARGET, Config(contract="off")))
     assert not any(u.op is Op.MULACC for u in plain.src)
 
 
