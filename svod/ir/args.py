@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from svod.dtype import DType, dtypes
+
 
 class AxisKind(Enum):
     """How the iterations of a RANGE are executed."""
@@ -104,7 +106,7 @@ class MmaArg:
     """A product of small matrices by a subgroup: m x k by k x n, added to m x n.
 
     `layout` says who holds which element: "rows" is the kernel language's (`svod.lang.mma`), for subgroups of `width` work items; any other
-    is that of a target's own instruction: "f16", "bf16", "i8", "u8" and the fp8 formats are the operand types of NVIDIA's mma.sync.
+    is that of a target's own instruction, by the types of its operands as `product_name` has them: those of NVIDIA's mma.sync.
     """
 
     m: int
@@ -119,6 +121,23 @@ class MmaArg:
             parts = max(1, self.width // self.m)
             return self.k // parts, self.k // parts, self.n // parts
         return 4, 2, 4
+
+
+def product_name(left: str, right: str) -> str:
+    """What a product of operands of two types (names of dtypes, or "tf32") is called: "f16" of two f16, "i8_u8" of an i8 by an u8."""
+    return left if left == right else f"{left}_{right}"
+
+
+def product_operands(name: str) -> tuple[str, str]:
+    """The other way round."""
+    left, _, right = name.partition("_")
+    return left, right or left
+
+
+def product_types(name: str) -> tuple[DType, DType]:
+    """The dtypes of the operands of a product; those of tf32 are f32, rounded already."""
+    left, right = (dtypes.f32 if kind == "tf32" else dtypes.parse(kind) for kind in product_operands(name))
+    return left, right
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Functions(Arithmetic):
         """Rounded to the nearest whole number, ties to even, as Python's and NumPy's round."""
         return self._one(Op.RINT)
 
+    def tf32(self) -> UOp:
+        """Rounded to 10 bits of mantissa, ties away from zero: the precision that matrix units have for f32. A product of two such values
+        may be left to them; see docs/decisions/013-matrix-units.md."""
+        return self._one(Op.TF32)
+
     def exp(self) -> UOp:
         """e to the x."""
         return self._one(Op.EXP)

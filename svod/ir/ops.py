@@ -54,6 +54,7 @@ class Op(Enum):
     FLOOR = auto()
     CEIL = auto()
     RINT = auto()
+    TF32 = auto()
     EXP = auto()
     EXP2 = auto()
     LOG = auto()
@@ -238,6 +239,7 @@ OPS: dict[Op, OpDef] = {
     Op.FLOOR: _unary("Round toward minus infinity."),
     Op.CEIL: _unary("Round toward plus infinity."),
     Op.RINT: _unary("Round to nearest, ties to even."),
+    Op.TF32: _unary("Rounded to 10 bits of mantissa, ties away from zero, as matrix units take f32; NaN and infinities stay."),
     Op.EXP: _unary("e to the x."),
     Op.EXP2: _unary("2 to the x."),
     Op.LOG: _unary("Natural logarithm."),

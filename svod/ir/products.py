@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from itertools import count
 
 from svod.dtype import DType, dtypes
-from svod.ir.args import SubgroupArg, SubgroupKind, ValueArg
+from svod.ir.args import SubgroupArg, SubgroupKind, ValueArg, product_types
 from svod.ir.ops import Op
 from svod.ir.threads import thread_number
 from svod.ir.uop import UOp
@@ -79,13 +79,13 @@ class _Expansion:
     def fragments(self, lane: UOp) -> None:
         """Fragments of mma.sync, see "PTX ISA": words of 32 bits. With q = lane // 4, t = lane % 4: of a the rows q and q + 8, of b the
         column q, of both the words t and t + 4 of the eight in k; of the sums the columns 2 t and 2 t + 1 of the rows q and q + 8."""
-        dtype = dtypes.parse(self.mma.arg.layout)
+        kinds = product_types(self.mma.arg.layout)
         q, t = lane // 4, lane % 4
         for word in range(8):
             held, half = word % 4, word // 4
-            left = [self.elements(self.taken(self.a[2 * half + r], q * 4 + held), dtype) for r in range(2)]
-            right = [self.elements(self.taken(self.b[half], (t * 2 + c) * 4 + held), dtype) for c in range(2)]
-            for e in range(32 // dtype.bits):
+            left = [self.elements(self.taken(self.a[2 * half + r], q * 4 + held), kinds[0]) for r in range(2)]
+            right = [self.elements(self.taken(self.b[half], (t * 2 + c) * 4 + held), kinds[1]) for c in range(2)]
+            for e in range(32 // kinds[0].bits):
                 for r in range(2):
                     for c in range(2):
                         self.add(2 * r + c, left[r][e], right[c][e])

@@ -118,6 +118,8 @@ def meaning(op: Op, dtype: DType, operand: DType, arg: Any = None) -> Function:
         return _through_f64(_ROUNDED_MATH[op], dtype.scalar)
     if op in (Op.MAX, Op.MIN):
         return _extremum(op, dtype)
+    if op is Op.TF32:
+        return _to_tf32(dtype.scalar)
     if (found := _DIRECT.get(op)) is None:
         raise GraphError(f"{op.name} is not a function of values", hint="only pure ops have a value of their own")
     return found
@@ -163,6 +165,23 @@ def _extremum(op: Op, dtype: DType) -> Function:
 
 
 # --- floats ----------------------------------------------------------------------------------------------------------------------
+
+TF32_MANTISSA = 10
+"""Explicit bits of mantissa of what matrix units take for f32."""
+
+
+def _to_tf32(dtype: DType) -> Function:
+    """What is dropped is halfway or more: one more in magnitude. A carry goes into the exponent, at last to infinity, as it should."""
+    drop = 0 if dtype.fmt is None else dtype.fmt.mantissa - TF32_MANTISSA
+    if drop <= 0:
+        return lambda x: x
+    bits = dtypes.parse(f"u{dtype.bits}")
+    whole, kind, back = storage(bits).type, _bitcast(dtype, bits), _bitcast(bits, dtype)
+
+    def rounded(x: Any) -> Any:
+        code = kind(x) + whole(1 << (drop - 1)) & ~whole((1 << drop) - 1)
+        return np.where(x == x, back(code), x)[()]  # noqa: PLR0124  (not a NaN)
+    return rounded
 
 def _narrow(dtype: DType) -> Function:
     """float64 -> `dtype`, rounded once. NumPy's own conversions do that for its own types; ml_dtypes' may go through f32."""

@@ -15,7 +15,8 @@ _NAMES: dict[str, str] = {
     "memory": "shared shared_dynamic local atomic_add atomic_sub atomic_min atomic_max atomic_and atomic_or atomic_xor "
               "atomic_exchange atomic_cas vec load_vector store_vector buffer_load buffer_store",
     "mathematics": "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt cbrt sin cos tan asin acos atan sinh cosh tanh erf erfc sigmoid "
-                   "floor ceil trunc round isnan isinf isfinite atan2 hypot copysign fmod select where fma clamp cdiv bitcast popcount",
+                   "floor ceil trunc round tf32 isnan isinf isfinite atan2 hypot copysign fmod select where fma clamp cdiv bitcast "
+                   "popcount",
     "matrices": "mma",
     "subgroups": "shuffle shuffle_up shuffle_down shuffle_xor any_ all_ ballot",
     "diagnostics": "printf assert_ static_assert const_expr static_range range_constexpr",

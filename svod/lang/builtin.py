@@ -31,6 +31,9 @@ class Builtin:
         """KernelError, in the user's words, unless a call with these arguments has one for each parameter."""
         first, *rest = inspect.signature(self.apply).parameters.values()
         if any(p.kind is p.VAR_POSITIONAL for p in (first, *rest)):
+            known = {p.name for p in rest if p.kind is not p.VAR_POSITIONAL}
+            if all(p.kind is not p.VAR_KEYWORD for p in rest) and (odd := [k for k in kwargs if k not in known]):
+                raise KernelError(f"{self.name}() has no argument {odd[0]!r}", hint=f"{self.name}{inspect.signature(self.apply)}")
             return
         names = [p.name for p in rest if p.kind is not p.VAR_KEYWORD]
         call = f"{self.name}({', '.join(p.name if p.default is p.empty else f'{p.name}={p.default!r}' for p in rest if p.name in names)})"

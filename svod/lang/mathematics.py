@@ -18,6 +18,7 @@ import numpy as np
 from svod.dtype import dtypes
 from svod.errors import KernelError
 from svod.ir.ops import Op
+from svod.ir.semantics import apply
 from svod.ir.uop import UOp
 from svod.lang import arithmetic
 from svod.lang.builtin import STANDS_FOR, Builtin, builtin
@@ -64,6 +65,10 @@ def _sigmoid(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
 
 
+def _tf32(x: float) -> float:
+    return float(apply(Op.TF32, dtypes.f32, None, np.array(x, np.float32)))
+
+
 exp = _function("exp", math.exp)
 exp2 = _function("exp2", math.exp2)
 expm1 = _function("expm1", math.expm1)
@@ -89,6 +94,9 @@ sigmoid = _function("sigmoid", _sigmoid)
 floor = _function("floor", lambda x: float(math.floor(x)) if isinstance(x, float) else x, whole=True)
 ceil = _function("ceil", lambda x: float(math.ceil(x)) if isinstance(x, float) else x, whole=True)
 trunc = _function("trunc", lambda x: float(math.trunc(x)) if isinstance(x, float) else x, whole=True)
+tf32 = _function("tf32", _tf32)
+tf32.__doc__ = """x rounded to 10 bits of mantissa, ties away from zero, in the type of x; NaN and infinities stay. Products of f32 that are
+rounded so are those that matrix units do: `mma` with precision="tf32", and loop kernels that multiply two such values."""
 _rint = _function("round", lambda x: float(builtins.round(x)) if isinstance(x, float) else x, "rint", whole=True)
 
 

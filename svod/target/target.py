@@ -65,7 +65,8 @@ class Target:
     subgroup: int = 0
     """Work items of a group, by number, that hand registers to one another by shuffles: a power of two; 0 if there are none."""
     products: frozenset[str] = frozenset()
-    """Types of the operands that matrix units of its subgroups multiply, see `svod.ir.args.MmaArg`."""
+    """Products that matrix units of its subgroups do, by the types of their operands, see `svod.ir.args.product_name`; "tf32" are those of
+    f32 rounded by TF32."""
     limits: Limits = field(default_factory=Limits)
     caches: Caches = field(default_factory=Caches)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svod.dtype import dtypes
+from svod.dtype import DType
 from svod.errors import ArgumentError, LaunchError
-from svod.ir.args import SpecialKind
+from svod.ir.args import SpecialKind, product_types
 from svod.ir.clause import executed
 from svod.ir.interp import evaluate
 from svod.ir.machine import fresh
@@ -170,20 +170,20 @@ def multiplied(mma: UOp, a: Values, b: Values, c: Values) -> Values:
     """The sums of an MMA on fragments, for all work items: the arrays have a row for each word that a work item holds.
 
     As "PTX ISA" has it for mma.sync, see svod/ir/products.py."""
-    kind, items = dtypes.parse(mma.arg.layout), a.shape[1]
-    each, wide = 32 // kind.bits, c.dtype
+    kinds, items = product_types(mma.arg.layout), a.shape[1]
+    wide = c.dtype
     lanes = np.arange(items)
     warp, q, t = lanes // 32 * 32, lanes % 32 // 4, lanes % 4
     out = c.copy()
 
-    def elements(words: Values) -> Values:
+    def elements(words: Values, kind: DType) -> Values:
         """(work items, elements of a word), widened."""
-        raw = np.ascontiguousarray(words.astype(np.uint32)).view(f"u{kind.bits // 8}").reshape(items, each)
+        raw = np.ascontiguousarray(words.astype(np.uint32)).view(f"u{kind.bits // 8}").reshape(items, 32 // kind.bits)
         return raw.view(storage(kind)).astype(wide)
 
     for word in range(8):
-        left = [elements(a[2 * (word // 4) + r][warp + 4 * q + word % 4]) for r in range(2)]
-        right = [elements(b[word // 4][warp + 4 * (2 * t + k) + word % 4]) for k in range(2)]
+        left = [elements(a[2 * (word // 4) + r][warp + 4 * q + word % 4], kinds[0]) for r in range(2)]
+        right = [elements(b[word // 4][warp + 4 * (2 * t + k) + word % 4], kinds[1]) for k in range(2)]
         for r in range(2):
             for k in range(2):
                 out[2 * r + k] += (left[r] * right[k]).sum(axis=1, dtype=wide)

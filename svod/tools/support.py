@@ -33,7 +33,7 @@ GROUPS: Mapping[str, Iterable[Op]] = {
     "division of integers, rounding down": (Op.FLOORDIV, Op.FLOORMOD), "division of integers, truncating": (Op.IDIV, Op.MOD),
     "quotients and roots of floats": (Op.FDIV, Op.SQRT), "bits and shifts": (Op.AND, Op.OR, Op.XOR, Op.NOT, Op.SHL, Op.SHR),
     "comparisons and choices": (*sorted(COMPARISONS, key=lambda op: op.name), Op.WHERE),
-    "rounding": (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT), "casts": (Op.CAST, Op.BITCAST),
+    "rounding": (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT), "rounding to tf32": (Op.TF32,), "casts": (Op.CAST, Op.BITCAST),
     "math functions": tuple(DECOMPOSITIONS),
 }
 """Rows of ops."""

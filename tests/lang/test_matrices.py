@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import svod.lang as sl
-from svod.dtype import numpy_dtype
+from svod.dtype import dtypes, numpy_dtype
 from svod.errors import KernelError
+from svod.ir.ops import Op
+from svod.ir.semantics import apply
 from svod.lang.trace import ArrayType, trace
 
 on_devices = pytest.mark.devices("INTERP", "CPU", "OPENCL")
@@ -66,7 +68,8 @@ def in_order(a: Any, b: Any, c: Any) -> Any:
     return result
 
 
-@pytest.mark.parametrize(("kind", "other"), [*((k, k) for k in (*FLOATS, *INTEGERS)), (sl.f8e4m3, sl.f8e5m2), (sl.i8, sl.u8)])
+@pytest.mark.parametrize(("kind", "other"), [
+    *((k, k) for k in (*FLOATS, *INTEGERS)), (sl.f8e4m3, sl.f8e5m2), (sl.i8, sl.u8), (sl.u8, sl.i8), (sl.f16, sl.bf16)])
 @on_devices
 def test_products_of_every_type(device: Any, kind: Any, other: Any) -> None:
     compare(device, kind, other, 64, 16)
@@ -97,6 +100,26 @@ def compare(device: Any, kind: Any, other: Any, lanes: int, depth: int) -> None:
 
 
 @on_devices
+def test_precision_rounds_f32_everywhere(device: Any) -> None:
+    """Every bit: products of ten bits each are exact in f32, so one rounding a step is all there is."""
+    @sl.kernel(subgroup=32)
+    def multiply(a: sl.Array[sl.f32, 2], b: sl.Array[sl.f32, 2], d: sl.Array[sl.f32, 2]) -> None:
+        lane, part = sl.lane_id() % 16, sl.lane_id() // 16
+        left = [a[lane, part * 8 + e] for e in sl.static_range(8)]
+        right = [b[part * 8 + e, lane] for e in sl.static_range(8)]
+        for r, value in enumerate(sl.mma(left, right, (0.0,) * 8, precision="tf32")):
+            d[part * 8 + r, lane] = value
+
+    rng = np.random.default_rng(1)
+    a, b = (rng.standard_normal((16, 16)).astype(np.float32) for _ in range(2))
+    d = np.zeros((16, 16), np.float32)
+    multiply.on(device)[1, 32](a, b, d)
+    rounded = [apply(Op.TF32, dtypes.f32, None, x) for x in (a, b)]
+    assert d.tolist() == in_order(*rounded, np.zeros((16, 16), np.float32)).tolist()
+    assert np.abs(d - a @ b).max() > 1e-4
+
+
+@on_devices
 def test_sums_carried_by_a_loop(device: Any) -> None:
     @sl.kernel(subgroup=64)
     def panels(a: sl.Array[sl.bf16, 2], b: sl.Array[sl.bf16, 2], d: sl.Array[sl.f32, 2]) -> None:
@@ -124,6 +147,11 @@ def test_sums_carried_by_a_loop(device: Any) -> None:
     ("sl.mma((x, x, x, h), (x,) * 4, (x,) * 4)", "the fragment a of mma() holds f16, f32"),
     ("sl.mma((x,) * 4, (b,) * 4, (x,) * 4)", "mma() of f32 and i8"),
     ("sl.mma((i,) * 4, (i,) * 4, (0,) * 4)", "mma() of index and index"),
+    ('sl.mma((h,) * 4, (x,) * 4, (x,) * 4, precision="tf32")', 'mma() with precision="tf32" of f16 in the fragment a'),
+    ('sl.mma((x,) * 4, (b,) * 4, (x,) * 4, precision="tf32")', 'mma() with precision="tf32" of i8 in the fragment b'),
+    ('sl.mma((x,) * 4, (x,) * 4, (x,) * 4, precision="ieee")', "mma() with precision='ieee'"),
+    ("sl.mma((x,) * 4, (x,) * 4, (x,) * 4, precision=i)", "mma() with precision=index"),
+    ("sl.mma((x,) * 4, (x,) * 4, (x,) * 4, precise=True)", "mma() has no argument 'precise'"),
     ("sl.mma((b,) * 4, (b,) * 4, (x,) * 4)", "an element of c of mma() is i32, the value is f32"),
 ])
 def test_refusals(call: str, says: str, tmp_path: Any) -> None:

@@ -1,4 +1,5 @@
-"""Ops on f32 and f64 (and a natively computed f16) that a target lacks: roundings to an integer, MAX, MIN, ABS, fused multiply-add.
+"""Ops on f32 and f64 (and a natively computed f16) that a target lacks: roundings to an integer and to TF32, MAX, MIN, ABS,
+fused multiply-add.
 
 Owns: their replacements, exact in every bit but a NaN's payload. Must not know narrow formats or functions.
 Invariant: MULACC rounds once or is left to be refused. In f32 it is built from f64, where the product is exact and the sum is rounded to
@@ -14,6 +15,7 @@ from svod.dtype import dtypes
 from svod.ir.ops import Op
 from svod.ir.pattern import Rule, any_, op, rule
 from svod.ir.rules.samples import A
+from svod.ir.semantics import TF32_MANTISSA
 from svod.ir.uop import UOp
 from svod.target import Target
 
@@ -23,7 +25,7 @@ _X, _Y, _Z = any_("x", "is_float"), any_("y"), any_("z")
 def float_rules(target: Target) -> tuple[Rule, ...]:
     """The rules `target` needs."""
     lacking = {Op.TRUNC: truncate, Op.FLOOR: round_down, Op.CEIL: round_up, Op.RINT: round_to_even, Op.MAX: greater_float,
-               Op.MIN: lesser_float, Op.ABS: float_abs}
+               Op.MIN: lesser_float, Op.ABS: float_abs, Op.TF32: round_to_tf32}
     return (*(r for o, r in lacking.items() if not target.has(o)), *_fused_rules(target))
 
 
@@ -84,6 +86,17 @@ def round_up(x: UOp) -> UOp | None:
 def float_abs(x: UOp) -> UOp | None:
     """|x| has the bits of x but for the sign."""
     return _size(x)
+
+
+@rule(op(Op.TF32, src=(_X,)))
+def round_to_tf32(x: UOp) -> UOp | None:
+    """tf32(x) has the bits of x plus half of the last bit that is kept, without those behind it; NaN stays, and what has no such bits."""
+    fmt = x.dtype.fmt
+    if fmt is None or fmt.mantissa <= TF32_MANTISSA:
+        return x
+    drop = fmt.mantissa - TF32_MANTISSA
+    kept = (1 << x.dtype.bits) - (1 << drop)
+    return x.eq(x).where(((code(x) + (1 << (drop - 1))) & kept).bitcast(x.dtype.scalar), x)
 
 
 @rule(op(Op.MAX, src=(_X, _Y)))

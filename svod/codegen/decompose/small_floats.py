@@ -9,7 +9,7 @@ Why two roundings (to f32, then to the narrow format of p bits) are as one:
   the f32 is normal, so products are exact and a quotient a/b that is not a midpoint is further from one than the error of f32. For bf16,
   whose exponents are those of f32, a subnormal product of 16 bits is exact above 2**-134 and gives zero below; a quotient that is not a
   midpoint is at least 2**-142 from one, the error is 2**-150.
-- MAX, MIN, roundings to an integer, NEG, ABS: the result is a value of the format; comparisons: every value is one of f32.
+- MAX, MIN, roundings to an integer, TF32, NEG, ABS: the result is a value of the format; comparisons: every value is one of f32.
 - MULACC: two roundings would differ, since the sum may have any number of bits. The product is exact in f32 (f16: 22 bits) or for bf16,
   whose products leave the range of f32, in f64; the sum is rounded to odd there and then to the narrow format.
 Functions (EXP, POW, …) are in functions.py.
@@ -25,7 +25,7 @@ from svod.ir.pattern import Rule, op, rule
 from svod.ir.uop import UOp
 from svod.target import Target
 
-ROUNDINGS = (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT)
+ROUNDINGS = (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT, Op.TF32)
 
 
 def small_float_rules(target: Target) -> tuple[Rule, ...]:

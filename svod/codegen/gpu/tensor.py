@@ -1,9 +1,9 @@
 """MMA on matrix units as NVIDIA's mma.sync has them: operands to and from the layout of its fragments, inside of a subgroup of 32.
 
 Owns: who holds which element there, and the exchanges. Must not know how an instruction is spelled.
-Source: "PTX ISA", fragments of mma.m16n8k16 and m16n8k32. With q = lane // 4 and t = lane % 4, a work item holds of the 16 rows of the
-left operand those of q and q + 8, and of each 16 bytes of a row the words t; of the 8 columns of the right one that of q; of the sums the
-columns 2 t and 2 t + 1 of those two rows.
+Source: "PTX ISA", fragments of mma.m16n8k8, m16n8k16 and m16n8k32. With q = lane // 4 and t = lane % 4, a work item holds of the 16 rows
+of the left operand those of q and q + 8, and of each 16 bytes of a row the word t; of the 8 columns of the right one that of q; of the
+sums the columns 2 t and 2 t + 1 of those two rows.
 
 The product is computed transposed: the rows of `svod.lang.mma`'s sums lie in registers of one work item, as the columns of these sums
 do. Then what a work item lacks is held by those whose number is the same modulo 8, and a transposition of four registers over four work
@@ -17,11 +17,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from svod.codegen.gpu.shared_mma import multiply_rows
-from svod.dtype import DType, dtypes
-from svod.ir.args import MmaArg, SubgroupArg, SubgroupKind, ValueArg
+from svod.dtype import dtypes
+from svod.ir.args import MmaArg, SubgroupArg, SubgroupKind, ValueArg, product_name
 from svod.ir.ops import Op
 from svod.ir.rewrite import rewrite
 from svod.ir.rules import SIMPLIFY
+from svod.ir.semantics import apply, literal
 from svod.ir.threads import thread_number
 from svod.ir.uop import UOp
 
@@ -42,9 +43,25 @@ def fragments(threads: UOp, products: frozenset[str]) -> UOp:
 
 
 def _fits(mma: UOp, products: frozenset[str]) -> bool:
-    sums = mma.arg.held()[2]
-    kinds = {s.dtype for s in mma.src[sums:-sums]}
-    return mma.arg.layout == "rows" and mma.arg.width == WIDTH and len(kinds) == 1 and kinds.pop().name in products
+    return mma.arg.layout == "rows" and mma.arg.width == WIDTH and _layout(mma) in products
+
+
+def _layout(mma: UOp) -> str:
+    """The instruction that does a product, transposed."""
+    left, right, sums = mma.arg.held()
+    a, b = mma.src[sums:sums + left], mma.src[sums + left:sums + left + right]
+    return product_name(operand_kind(b), operand_kind(a))
+
+
+def operand_kind(values: Sequence[UOp]) -> str:
+    """The type of an operand, as products are named: f32 that are all rounded by TF32 are those."""
+    return "tf32" if values[0].dtype is dtypes.f32 and all(map(_rounded, values)) else values[0].dtype.name
+
+
+def _rounded(value: UOp) -> bool:
+    if value.op is Op.CONST:
+        return bool(apply(Op.TF32, value.dtype, None, literal(value.arg.value, value.dtype)) == value.arg.value)
+    return value.op is Op.TF32
 
 
 def _block(block: UOp, shape: tuple[int, int, int], products: frozenset[str], values: Iterator[int]) -> UOp:
@@ -78,22 +95,21 @@ class _Fragments:
         """A product in the layout "rows"."""
         left, right, rows = mma.arg.held()
         given = mma.src[rows:]
-        kind = given[0].dtype
         a, b = (_words(given[:left]), _words(given[left:left + right]))
         sums = [self.scattered(mma.src[-rows:][i::2]) for i in range(2)]
         parts = [[sums[i][v + 2 * h] for v in range(2) for i in range(2)] for h in range(2)]
         for at in range(0, len(a), REGISTERS):
             across, along = (self.scattered([self.bound(w) for w in words[at:at + REGISTERS]]) for words in (b, a))
-            parts = [self.product(across, [along[h], along[2 + h]], parts[h], kind) for h in range(2)]
+            parts = [self.product(across, [along[h], along[2 + h]], parts[h], (_layout(mma), given[0].dtype.bits)) for h in range(2)]
         for i in range(2):
             back = self.gathered([parts[u // 2][2 * (u % 2) + i] for u in range(4)])
             self.out += [UOp(Op.LET, (mma.src[2 * j + i], back[j])) for j in range(4)]
         return self.out
 
-    def product(self, a: Sequence[UOp], b: Sequence[UOp], c: Sequence[UOp], kind: DType) -> list[UOp]:
-        """One instruction: its sums."""
+    def product(self, a: Sequence[UOp], b: Sequence[UOp], c: Sequence[UOp], kind: tuple[str, int]) -> list[UOp]:
+        """One instruction, of operands of that name and so many bits: its sums."""
         sums = [UOp(Op.VALUE, (), ValueArg(next(self.values)), c[0].dtype) for _ in c]
-        arg = MmaArg(16, 8, 16 * 16 // kind.bits, WIDTH, kind.name)
+        arg = MmaArg(16, 8, 16 * 16 // kind[1], WIDTH, kind[0])
         self.out.append(UOp(Op.MMA, (*sums, *a, *b, *c), arg, dtypes.void))
         return sums
 

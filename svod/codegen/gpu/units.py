@@ -16,10 +16,10 @@ from svod.codegen.analysis import stride, trip
 from svod.codegen.closers import effects_of
 from svod.codegen.gpu.product import Product, Tile
 from svod.codegen.gpu.share import Env, Share, local, simple
-from svod.codegen.gpu.tensor import WIDTH
+from svod.codegen.gpu.tensor import WIDTH, operand_kind
 from svod.codegen.simt.emit import index
-from svod.dtype import DType, dtypes
-from svod.ir.args import MmaArg
+from svod.dtype import dtypes
+from svod.ir.args import MmaArg, product_name
 from svod.ir.bounds import divides
 from svod.ir.ops import Op
 from svod.ir.scope import nest_order
@@ -38,24 +38,34 @@ FASTER = 16
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """A plan: `of` as a tile of `tile` rows and columns, by `high` x `wide` subgroups."""
+    """A plan: `of` in tiles, by several subgroups."""
 
     of: Product
     left: UOp
     right: UOp
-    tile: int
-    high: int
-    wide: int
+    layout: str
+    """The instruction's name of what is multiplied."""
+    shape: tuple[int, int, int]
 
     @property
-    def kind(self) -> DType:
-        """The type of what is multiplied."""
-        return self.left.dtype
+    def tile(self) -> int:
+        """Rows, and columns, of a group."""
+        return self.shape[0]
+
+    @property
+    def high(self) -> int:
+        """Subgroups below one another."""
+        return self.shape[1]
+
+    @property
+    def wide(self) -> int:
+        """Subgroups side by side."""
+        return self.shape[2]
 
     @property
     def each(self) -> int:
         """Elements of a word."""
-        return 32 // self.kind.bits
+        return 32 // self.left.dtype.bits
 
     @property
     def items(self) -> int:
@@ -79,10 +89,12 @@ def _as_units(plan: Product, products: frozenset[str], limits: Limits) -> Iterat
     if red.arg is not Op.ADD or red.src[0].op is not Op.MUL or len(plan.by_row) != 1 or len(plan.by_column) != 1 or plan.still:
         return
     left, right = plan.by_row[0], plan.by_column[0]
-    if {left, right} != set(red.src[0].src) or left.op is not Op.CAST or right.op is not Op.CAST:
+    if {left, right} != set(red.src[0].src):
         return
-    narrow, wide = left.src[0].dtype, dtypes.i32 if left.src[0].dtype.is_int else dtypes.f32
-    if narrow.name not in products or right.src[0].dtype is not narrow or red.dtype is not wide or trip(plan.common) < WORDS:
+    given = [v.src[0] if v.op is Op.CAST else v for v in (left, right)]
+    wide = dtypes.i32 if given[0].dtype.is_int else dtypes.f32
+    layout = product_name(operand_kind(given[:1]), operand_kind(given[1:]))
+    if layout not in products or red.dtype is not wide or trip(plan.common) < WORDS:
         return
     for tile, high, across in ((128, 2, 4), (64, 2, 2)):
         groups = 1
@@ -90,7 +102,7 @@ def _as_units(plan: Product, products: frozenset[str], limits: Limits) -> Iterat
             groups *= -(-trip(r) // tile)
         fits = WIDTH * high * across <= limits.threads and 2 * tile * PITCH * 4 <= limits.shared_bytes
         if fits and (groups >= GROUPS or tile == 64) and min(trip(plan.row), trip(plan.column)) * 2 > tile:
-            yield Units(replace(plan, side=tile, each=1), left.src[0], right.src[0], tile, high, across)
+            yield Units(replace(plan, side=tile, each=1), given[0], given[1], layout, (tile, high, across))
             return
 
 
@@ -207,7 +219,7 @@ class _Program:
                 old = [share.get(c) for c in cells]
                 stacks = tuple(UOp(Op.STACK, tuple(x), None, x[0].dtype.vec(len(x))) for x in (left[i], right[j], old))
                 token = share.out.token(old[0].dtype.vec(4))
-                arg = MmaArg(16, 8, depth, WIDTH, self.plan.kind.name)
+                arg = MmaArg(16, 8, depth, WIDTH, self.plan.layout)
                 sums = share.out.bind(UOp(Op.MMA, stacks, arg, token.dtype), token)
                 for k, cell in enumerate(cells):
                     share.put(cell, index(0), UOp(Op.EXTRACT, (sums,), k, self.plan.of.red.dtype))

@@ -117,7 +117,8 @@ _MATH = (mathematics.exp, mathematics.exp2, mathematics.expm1, mathematics.log, 
          mathematics.hypot, mathematics.copysign, mathematics.fma, mathematics.pow_, mathematics.abs_, mathematics.min_,
          mathematics.max_)
 _TESTS = (mathematics.isnan, mathematics.isinf, mathematics.isfinite)
-_OTHER = (mathematics.select, mathematics.clamp, mathematics.popcount, memory.len_, relu, reciprocal, neg, infinity, not_a_number)
+_OTHER = (mathematics.select, mathematics.clamp, mathematics.popcount, memory.len_, relu, reciprocal, neg, infinity,
+          not_a_number, mathematics.tf32)
 ATOMICS: dict[str, Builtin] = {b.name: b for b in (
     atomic_add_f32, atomic_add_u32, atomic_add_i32, memory.atomic_add, memory.atomic_sub, memory.atomic_min, memory.atomic_max,
     memory.atomic_and, memory.atomic_or, memory.atomic_xor, memory.atomic_exchange, memory.atomic_cas)}

@@ -15,8 +15,11 @@ import numpy as np
 
 import svod.lang as sl
 from svod.device.device import Device
-from svod.dtype import numpy_dtype
+from svod.dtype import dtypes, numpy_dtype
 from svod.errors import LaunchError
+from svod.ir.args import product_types
+from svod.ir.ops import Op
+from svod.ir.semantics import apply
 from svod.testing.conformance.launches import equal, refused
 from svod.testing.conformance.printing import printed
 from svod.testing.conformance.records import Check
@@ -24,7 +27,7 @@ from svod.testing.conformance.records import Check
 PART = "language"
 ATOMIC_TYPES = (sl.i32, sl.u32, sl.i64, sl.u64, sl.f32, sl.f64)
 STORED_TYPES = (sl.bool_, sl.i8, sl.u8, sl.i16, sl.u16, sl.i64, sl.u64, sl.f16, sl.bf16, sl.f64, sl.f8e4m3, sl.f8e5m2)
-MMA_TYPES = (sl.f16, sl.bf16, sl.f32, sl.i8, sl.f8e4m3)
+MMA_TYPES = ("f16", "bf16", "f32", "tf32", "i8", "i8_u8", "f8e4m3", "f8e4m3_f8e5m2")
 N = 64
 I32, F32 = np.int32, np.float32
 Floats, Ints = sl.Array[sl.f32], sl.Array[sl.i32]
@@ -300,30 +303,38 @@ def votes(device: Device) -> None:
     equal(bits, [0x55555555] * 32)
 
 
-def multiplied(kind: Any) -> sl.Kernel:
+def multiplied(name: str) -> sl.Kernel:
     """One product of 16 × 16 by a subgroup of 32: a lane holds eight elements of each matrix."""
+    kind, other = (getattr(sl, d.name) for d in product_types(name))
     sums = sl.i32 if kind is sl.i8 else sl.f32
+    precision = "tf32" if name == "tf32" else ""
 
-    @sl.kernel(subgroup=32, name=f"multiplied_{kind.dtype.name}")
-    def multiply(a: sl.Array[kind, 2], b: sl.Array[kind, 2], c: sl.Array[sums, 2]) -> None:
+    @sl.kernel(subgroup=32, name=f"multiplied_{name}")
+    def multiply(a: sl.Array[kind, 2], b: sl.Array[other, 2], c: sl.Array[sums, 2]) -> None:
         lane, part = sl.thread_idx.x % 16, sl.thread_idx.x // 16
         left = tuple(a[lane, part * 8 + e] for e in sl.static_range(8))
         right = tuple(b[part * 8 + e, lane] for e in sl.static_range(8))
         held = [sums(0) for _ in sl.static_range(8)]
-        for r, value in enumerate(sl.mma(left, right, held, 16, 16, 16)):
+        for r, value in enumerate(sl.mma(left, right, held, 16, 16, 16, precision=precision)):
             c[part * 8 + r, lane] = value
     return multiply
 
 
-def _multiplies(kind: Any) -> None:
-    kernel = multiplied(kind)
+def _multiplies(name: str) -> None:
+    kernel = multiplied(name)
 
-    @feature(f"mma of {kind.dtype.name}", kernel)
+    @feature(f"mma of {name}", kernel)
     def body(device: Device) -> None:
-        wide = I32 if kind is sl.i8 else F32
-        a, b = (np.random.default_rng(s).integers(-3, 4, (16, 16)).astype(numpy_dtype(kind.dtype)) for s in (3, 4))
+        kinds = product_types(name)
+        wide = I32 if kinds[0] is dtypes.i8 else F32
+        a, b = (np.random.default_rng(k).integers(0 if d is dtypes.u8 else -3, 4, (16, 16)).astype(numpy_dtype(d))
+                for k, d in enumerate(kinds, 3))
         c = np.zeros((16, 16), wide)
+        if name == "tf32":  # what is between two of the numbers that it has goes to the larger one
+            a = a * F32(1 + 2.0**-11)
         kernel.on(device)[1, 32](a, b, c)
+        if name == "tf32":
+            a = apply(Op.TF32, dtypes.f32, None, a)
         equal(c, a.astype(wide) @ b.astype(wide))
 
 

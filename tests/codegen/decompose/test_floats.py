@@ -17,7 +17,7 @@ from svod.target import Target
 from svod.target.target import CPU_ARITHMETIC, ESSENTIAL
 
 Check = Callable[..., UOp]
-ONE = (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT, Op.ABS)
+ONE = (Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT, Op.TF32, Op.ABS)
 
 
 @pytest.fixture(scope="module")

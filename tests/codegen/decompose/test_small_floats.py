@@ -18,7 +18,7 @@ from svod.target import Target
 
 Check = Callable[..., UOp]
 SMALL = (*dtypes.FP8, dtypes.f16, dtypes.bf16)
-ONE = (Op.NEG, Op.ABS, Op.SQRT, Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT)
+ONE = (Op.NEG, Op.ABS, Op.SQRT, Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT, Op.TF32)
 TWO = (Op.ADD, Op.SUB, Op.MUL, Op.FDIV, Op.MAX, Op.MIN, *sorted(COMPARISONS, key=lambda o: o.value))
 
 

@@ -10,19 +10,21 @@ import pytest
 import svod
 from svod.codegen.gpu.tensor import fragments
 from svod.dtype import DType, dtypes, numpy_dtype
-from svod.ir.args import MmaArg, ThreadsInfo, ValueArg
+from svod.ir.args import MmaArg, ThreadsInfo, ValueArg, product_operands, product_types
 from svod.ir.ops import Op
 from svod.ir.products import without_products
 from svod.ir.spec import THREADS, verify
 from svod.ir.threads import thread_id
 from svod.ir.uop import UOp
+from svod.renderers.c.cuda_mma import products
 
-EVERY = frozenset(("f16", "bf16", "i8", "u8", "f8e4m3", "f8e5m2"))
+EVERY = products(90)
+PAIRS = [(product_types(name), name) for name in sorted(EVERY)]
 LANES = 32
 
 
-def kernel(kind: DType, depth: int, other: DType | None = None) -> UOp:
-    """out[lane] = the sums of lane: those of its rows of a, b and c."""
+def kernel(kind: DType, depth: int, other: DType | None = None, *, rounded: bool = False) -> UOp:
+    """out[lane] = the sums of lane: those of its rows of a, b and c; a and b perhaps rounded."""
     arg, wide = MmaArg(16, 16, depth, LANES), dtypes.i32 if kind.is_int else dtypes.f32
     left, right, rows = arg.held()
     lane = thread_id(0, (LANES, 1, 1))
@@ -36,7 +38,7 @@ def kernel(kind: DType, depth: int, other: DType | None = None) -> UOp:
         for e in range(each):
             out.append(value(dtype))
             statements.append(UOp(Op.LET, (out[-1], pointer.index(lane * each + e).load())))
-        return out
+        return [v.tf32() for v in out] if rounded and slot < 3 else out
     given = [*read(1, kind, left), *read(2, other or kind, right), *read(3, wide, rows)]
     sums = [value(wide) for _ in range(rows)]
     statements.append(UOp(Op.MMA, (*sums, *given), arg, dtypes.void))
@@ -60,13 +62,14 @@ def elements(kind: DType, shape: tuple[int, ...]) -> Any:
 
 @pytest.mark.devices("INTERP", "CPU")
 @pytest.mark.parametrize("depth", [16, 32])
-@pytest.mark.parametrize("kind", [dtypes.parse(n) for n in sorted(EVERY)], ids=str)
-def test_fragments_give_the_same_sums(device: svod.Device, kind: DType, depth: int) -> None:
-    threads = kernel(kind, depth)
+@pytest.mark.parametrize(("kinds", "name"), PAIRS, ids=[name for _, name in PAIRS])
+def test_fragments_give_the_same_sums(device: svod.Device, kinds: tuple[DType, DType], name: str, depth: int) -> None:
+    kind, other = kinds
+    threads = kernel(kind, depth, other, rounded=name == "tf32")
     units = fragments(threads, EVERY)
     verify(units, THREADS)
-    assert {u.arg.layout for u in units.find(Op.MMA)} == {kind.name}
-    given = [elements(kind, (LANES, depth // 2)), elements(kind, (LANES, depth // 2)),
+    assert {u.arg.layout for u in units.find(Op.MMA)} == {"_".join(reversed(product_operands(name))) if "_" in name else name}
+    given = [elements(kind, (LANES, depth // 2)), elements(other, (LANES, depth // 2)),
              elements(dtypes.i32, (LANES, 8)).astype(np.int32 if kind.is_int else np.float32)]
     want = run(threads, device, *given)
     np.testing.assert_array_equal(run(without_products(units), device, *given), want)
@@ -74,7 +77,7 @@ def test_fragments_give_the_same_sums(device: svod.Device, kind: DType, depth: i
 
 
 def test_what_no_unit_multiplies_stays_as_it_is() -> None:
-    for threads in (kernel(dtypes.f32, 16), kernel(dtypes.i8, 32, dtypes.u8), kernel(dtypes.f8e4m3fnuz, 32)):
+    for threads in (kernel(dtypes.f32, 16), kernel(dtypes.f16, 32, dtypes.bf16), kernel(dtypes.f8e4m3fnuz, 32)):
         verify(threads, THREADS)
         assert fragments(threads, EVERY) is threads
     assert fragments(kernel(dtypes.bf16, 16), frozenset(("f16",))) is kernel(dtypes.bf16, 16)

@@ -10,26 +10,37 @@ import pytest
 from svod import Config, UOp
 from svod.codegen.pipeline import Context, lower
 from svod.dtype import DType, dtypes, numpy_dtype
+from svod.ir.args import product_operands, product_types
 from svod.ir.ops import Op
+from svod.ir.semantics import apply
 from svod.renderers.c.cuda import cuda_target
 from svod.target.abi import describe
 from svod.testing.groups import run_groups
 from svod.testing.kernels import axes
 
 HOPPER = Context(cuda_target("sm_90"), Config())
-KINDS = [dtypes.f16, dtypes.bf16, dtypes.i8, dtypes.u8, dtypes.f8e4m3, dtypes.f8e5m2]
+KINDS = [(product_types(name), name) for name in sorted(HOPPER.target.products)]
 
 
-def product(sizes: tuple[UOp | int, ...], kind: DType, *, turned: bool = False, batch: int = 0, wide: DType | None = None) -> UOp:
-    """c = a @ b + 1, or a @ b.T + 1, of elements of `kind`."""
+Kinds = DType | tuple[DType, DType]
+
+
+def product(sizes: tuple[UOp | int, ...], kinds: Kinds, *, turned: bool = False, batch: int = 0, wide: DType | None = None) -> UOp:
+    """c = a @ b + 1, or a @ b.T + 1, of elements of one or two types; f32 twice: rounded by TF32."""
+    kind, other = kinds if isinstance(kinds, tuple) else (kinds, kinds)
     m, n, k = sizes
     ranges = axes(*[batch] * bool(batch), m, n, k)
     i, j, q = ranges[-3:]
     z = ranges[0] if batch else UOp.const(0, dtypes.index)
     sums = wide or (dtypes.i32 if kind.is_int else dtypes.f32)
-    a = UOp.param(1, kind, name="a")[(z * m + i) * k + q].load().cast(sums)
+
+    def read(slot: int, d: DType, at: UOp) -> UOp:
+        value = UOp.param(slot, d, name="oab"[slot])[at].load()
+        return value.tf32() if d is dtypes.f32 and isinstance(kinds, tuple) else value.cast(sums)
+
+    a = read(1, kind, (z * m + i) * k + q)
     at = (z * n + j) * k + q if turned else (z * k + q) * n + j
-    total = (a * UOp.param(2, kind, name="b")[at].load().cast(sums)).sum(q)
+    total = (a * read(2, other, at)).sum(q)
     return UOp.sink(UOp.param(0, sums, name="c")[(z * m + i) * n + j].store(total + 1), name="product")
 
 
@@ -37,26 +48,32 @@ def on_units(linear: UOp) -> bool:
     return any(u.op is Op.MMA for u in linear.src)
 
 
-def operands(kind: DType, *shapes: tuple[int, ...]) -> list[Any]:
+def layouts(linear: UOp) -> set[str]:
+    return {u.arg.layout for u in linear.src if u.op is Op.MMA}
+
+
+def operands(kinds: Kinds, *shapes: tuple[int, ...]) -> list[Any]:
     """Whole numbers that all types hold and whose sums are exact."""
     rng = np.random.default_rng(1)
-    return [rng.integers(0 if kind is dtypes.u8 else -4, 5, s).astype(numpy_dtype(kind)) for s in shapes]
+    each = kinds if isinstance(kinds, tuple) else (kinds, kinds)
+    return [rng.integers(0 if kind is dtypes.u8 else -4, 5, s).astype(numpy_dtype(kind)) for kind, s in zip(each, shapes, strict=True)]
 
 
-def wanted(a: Any, b: Any, kind: DType) -> Any:
-    wide = np.int32 if kind.is_int else np.float32
+def wanted(a: Any, b: Any) -> Any:
+    wide = np.int32 if a.dtype.itemsize == 1 and a.dtype.kind in "iu" else np.float32
     return a.astype(wide) @ b.astype(wide) + 1
 
 
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_every_type(kind: DType, turned: bool) -> None:
-    linear = lower(product((100, 70, 72), kind, turned=turned), HOPPER)
+@pytest.mark.parametrize(("kinds", "name"), KINDS, ids=[name for _, name in KINDS])
+def test_every_type(kinds: tuple[DType, DType], name: str, turned: bool) -> None:
+    linear = lower(product((100, 70, 72), kinds, turned=turned), HOPPER)
+    assert layouts(linear) <= {name, "_".join(reversed(product_operands(name)))}
     assert on_units(linear)
-    a, b = operands(kind, (100, 72), (72, 70))
-    out = np.full((100, 70), 7, np.int32 if kind.is_int else np.float32)
+    a, b = operands(kinds, (100, 72), (72, 70))
+    out = np.full((100, 70), 7, wanted(a, b).dtype)
     run_groups(linear, [out, a, np.ascontiguousarray(b.T) if turned else b])
-    np.testing.assert_array_equal(out, wanted(a, b, kind))
+    np.testing.assert_array_equal(out, wanted(a, b))
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 64), (130, 65, 33), (1, 1, 1), (5, 0, 9), (64, 40, 0), (129, 128, 32)])
@@ -67,7 +84,7 @@ def test_sizes_known_at_the_launch(shape: tuple[int, int, int]) -> None:
     a, b = operands(dtypes.f16, (m, k), (k, n))
     out = np.full((m, n), 7, np.float32)
     run_groups(linear, [out, a, b], dict(zip("mnk", shape, strict=True)))
-    np.testing.assert_array_equal(out, wanted(a, b, dtypes.f16))
+    np.testing.assert_array_equal(out, wanted(a, b))
 
 
 def test_batches() -> None:
@@ -76,7 +93,7 @@ def test_batches() -> None:
     a, b = operands(dtypes.bf16, (3, 64, 32), (3, 32, 64))
     out = np.zeros((3, 64, 64), np.float32)
     run_groups(linear, [out, a, b])
-    np.testing.assert_array_equal(out, wanted(a, b, dtypes.bf16))
+    np.testing.assert_array_equal(out, wanted(a, b))
 
 
 @pytest.mark.parametrize(("size", "tile"), [(512, 64), (4096, 128)])
@@ -92,6 +109,8 @@ def test_what_units_do_not_multiply_goes_another_way() -> None:
     assert on_units(lower(product(shape, dtypes.f16), turing))
     assert not on_units(lower(product(shape, dtypes.bf16), turing))
     assert not on_units(lower(product(shape, dtypes.f32), HOPPER))
+    assert not on_units(lower(product(shape, (dtypes.f32, dtypes.f32)), turing))
+    assert not on_units(lower(product(shape, (dtypes.f16, dtypes.bf16)), HOPPER))
     assert not on_units(lower(product(shape, dtypes.f16, wide=dtypes.f64), HOPPER))
     assert not on_units(lower(product((256, 256, 8), dtypes.f16), HOPPER))
     strict = Context(cuda_target("sm_90"), Config(contract="off"))
@@ -103,4 +122,27 @@ def test_rounding_is_near_that_of_f32() -> None:
     a, b = (rng.standard_normal(s).astype(ml_dtypes.bfloat16) for s in ((64, 128), (128, 64)))
     out = np.zeros((64, 64), np.float32)
     run_groups(lower(product((64, 64, 128), dtypes.bf16), HOPPER), [out, a, b])
-    np.testing.assert_allclose(out, wanted(a, b, dtypes.bf16), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(out, wanted(a, b), rtol=1e-4, atol=1e-4)
+
+
+def test_rounded_f32_give_what_their_roundings_give() -> None:
+    rng = np.random.default_rng(3)
+    a, b = (rng.standard_normal(s).astype(np.float32) for s in ((64, 64), (64, 64)))
+    linear = lower(product((64, 64, 64), (dtypes.f32, dtypes.f32)), HOPPER)
+    assert layouts(linear) == {"tf32"}
+    out = np.zeros((64, 64), np.float32)
+    run_groups(linear, [out, a, b])
+    exact, rounded = (x.astype(np.float64) @ y.astype(np.float64) + 1 for x, y in ((a, b), (tf32(a), tf32(b))))
+    np.testing.assert_allclose(out, rounded, rtol=1e-5, atol=1e-5)
+    assert np.abs(out - exact).max() > 1e-4
+
+
+def test_one_operand_that_is_not_rounded_keeps_all_bits() -> None:
+    (i, j, q) = axes(64, 64, 64)
+    a, b = (UOp.param(n, dtypes.f32, name="oab"[n])[at].load() for n, at in ((1, i * 64 + q), (2, q * 64 + j)))
+    sink = UOp.sink(UOp.param(0, dtypes.f32, name="c")[i * 64 + j].store((a.tf32() * b).sum(q)), name="half_rounded")
+    assert not on_units(lower(sink, HOPPER))
+
+
+def tf32(x: Any) -> Any:
+    return apply(Op.TF32, dtypes.f32, None, x)

@@ -22,7 +22,7 @@ SOURCES = ("libcuda.cpp", "items.cpp", "items.h", "shim.h", "emulated_cuda.py")
 FLAGS = ("-std=c++17", "-fPIC", "-shared", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-w")
 _DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s+)?([\w ]+?)\s+(\w+)\[\];")
 _EXTREME = re.compile(r'asm\("(max|min)\.NaN\.f32 [^"]*" : "=f"\(r\) : "f"\(a\), "f"\(b\)\);')
-_MMA = re.compile(r'asm volatile\("mma\.sync\.aligned\.m16n8k(\d+)\.row\.col\.\w+\.(\w+)\.\w+\.\w+ [^"]*"\s*: [^:]*: ([^;]*)\);')
+_MMA = re.compile(r'asm volatile\("mma\.sync\.aligned\.m16n8k(\d+)\.row\.col\.\w+\.(\w+)\.(\w+)\.\w+ [^"]*"\s*: [^:]*: ([^;]*)\);')
 _KERNEL = re.compile(r'extern "C" __global__\s+(?:__launch_bounds__\([^)]*\)\s*)?void\s+(\w+)\(')
 
 
@@ -53,9 +53,9 @@ def driver_library() -> Path:
 
 def mma(found: re.Match[str]) -> str:
     """An instruction of the matrix units as a call of the shim's."""
-    words = re.findall(r'"r"\(([ab])\.s\[(\d)\]\)', found[3])
+    words = re.findall(r'"r"\(([ab])\.s\[(\d)\]\)', found[4])
     left, right = (", ".join(f"{v}.s[{k}]" for v, k in words if v == side) for side in "ab")
-    return f"emulated_mma<emulated_{found[2]}, {found[1]}>(c.s, {{{left}}}, {{{right}}});"
+    return f"emulated_mma<emulated_{found[2]}, emulated_{found[3]}, {found[1]}>(c.s, {{{left}}}, {{{right}}});"
 
 
 def host_image(source: str) -> bytes:

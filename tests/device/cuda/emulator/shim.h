@@ -154,8 +154,12 @@ static inline float emulated_extreme(float a, float b, int sign) {
   return (a < b) == (sign < 0) ? a : b;
 }
 
-// mma.sync: who holds which element is what "PTX ISA", mma, says of m16n8k8 and m16n8k16 of 16 bits and m16n8k32 of 8.
+// mma.sync: who holds which element is what "PTX ISA", mma, says of m16n8k8 and m16n8k16 of 16 bits, m16n8k32 of 8 and m16n8k8 of tf32.
 struct emulated_f16 { static float of(unsigned x) { return __nv_half2float((unsigned short)x); } static const int per = 2; };
+struct emulated_tf32 {  // the bits that the unit does not look at are zero, as svod rounds: anything else is seen in the result
+  static float of(unsigned x) { return x & 0x1fff ? NAN : __uint_as_float(x); }
+  static const int per = 1;
+};
 struct emulated_bf16 { static float of(unsigned x) { return __uint_as_float(x << 16); } static const int per = 2; };
 struct emulated_s8 { static int of(unsigned x) { return (signed char)x; } static const int per = 4; };
 struct emulated_u8 { static int of(unsigned x) { return (int)x; } static const int per = 4; };
@@ -168,20 +172,20 @@ struct emulated_e4m3 {
   }
   static const int per = 4;
 };
-template <class Kind, int K, class C> static inline void emulated_mma(C *c, std::initializer_list<unsigned> a, std::initializer_list<unsigned> b) {
-  const int per = Kind::per, half = 4 * per, me = emulated_item() % 32, warp = emulated_item() - me, left = (int)a.size();
+template <class Left, class Right, int K, class C> static inline void emulated_mma(C *c, std::initializer_list<unsigned> a, std::initializer_list<unsigned> b) {
+  const int per = Left::per, half = 4 * per, me = emulated_item() % 32, warp = emulated_item() - me, left = (int)a.size();
   int n = 0;
   for (unsigned word : a) emulated_words[warp + me][n++] = word;
   for (unsigned word : b) emulated_words[warp + me][n++] = word;
   emulated_warp_barrier();
-  auto part = [](unsigned word, int i) { return word >> (32 / per * i) & (per == 2 ? 0xffffu : 0xffu); };
+  auto part = [](unsigned word, int i) { return word >> (32 / per * i) & (per == 1 ? ~0u : per == 2 ? 0xffffu : 0xffu); };
   for (int i = 0; i < 4; i++) {
     int row = me / 4 + (i >= 2 ? 8 : 0), column = me % 4 * 2 + (i & 1);
     double sum = (double)c[i];
     for (int k = 0; k < K; k++) {
       unsigned x = emulated_words[warp + row % 8 * 4 + k % half / per][(row >= 8) + (k >= half ? 2 : 0)];
       unsigned y = emulated_words[warp + column * 4 + k % half / per][left + (k >= half)];
-      sum += (double)Kind::of(part(x, k % per)) * (double)Kind::of(part(y, k % per));
+      sum += (double)Left::of(part(x, k % per)) * (double)Right::of(part(y, k % per));
     }
     c[i] = (C)sum;
   }
