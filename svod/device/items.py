@@ -17,6 +17,7 @@ from svod.errors import UnsupportedError
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import root
+from svod.renderers.phases import group_memory, item_phases, scratch
 from svod.renderers.records import Layout
 from svod.target import Target
 from svod.target.abi import Metadata
@@ -52,14 +53,16 @@ class ItemsRenderer:
                                    f"{' for arrays of known size' if more else ''}", at="limit shared_bytes",
                                    hint=f"make the shared arrays smaller{more}")
         words = Layout.of(low.linear).words
-        arguments = len(low.meta.buffers) + bool(words) + len(low.meta.scalars) * self.apart
+        common = scratch(low.linear)[1]
+        arguments = len(low.meta.buffers) + bool(words) + bool(common) + len(low.meta.scalars) * self.apart
         if arguments > limits.buffers:
             raise UnsupportedError(f"kernel {called!r} has {arguments} arguments, {self.device} takes {limits.buffers}", at="limit buffers",
                                    hint="put several arrays into one")
         together = {b.slot for b in low.meta.buffers} if ast.op is Op.THREADS else {slot for slot, others in low.aliases if others}
         text = self.write(low.linear, low.meta, called, together)
         show_source(called, text, self.ending)
-        needs = LaunchNeeds(record_words=words, align=widest(low.linear) if self.aligned else 1)
+        align = widest(low.linear) if self.aligned else 1
+        needs = LaunchNeeds(phases=len(item_phases(low.linear)), shared_bytes=common, record_words=words, align=align)
         return ProgramSpec(called, text, self.device, ast, low.meta, needs, low.reach, low.work, low.aliases, low.ids)
 
     @property
@@ -69,8 +72,8 @@ class ItemsRenderer:
 
 
 def shared_bytes(linear: UOp) -> int:
-    """Bytes of memory of a group that a program declares, but for what the launch gives."""
-    return sum(_bytes(u) for u in dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL and not u.arg.dynamic))
+    """Bytes of memory of a group that a program declares, but for what the launch gives: the most of all phases."""
+    return max(sum(map(_bytes, phase)) for phase in group_memory(linear))
 
 
 def widest(linear: UOp) -> int:

@@ -7,7 +7,8 @@ kernel; what was copied for a launch is freed with it.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from svod import errors
 from svod.device.allocator import Allocator, Block
 from svod.device.arguments import HostView, host_view
 from svod.device.buffer import Buffer
+from svod.device.specs import CompiledSpec
 from svod.dtype import DType, dtypes
 from svod.dtype.convert import encode, numpy_dtype
 from svod.errors import ArgumentError
@@ -113,6 +115,19 @@ class Arguments:
             kept = memoryview(bytearray(nbytes))
             self.allocator.copyout(kept, source, start)
             self.allocator.copyin(target, at, kept)
+
+
+@contextmanager
+def scratch(allocator: Allocator, compiled: CompiledSpec) -> Iterator[Block | None]:
+    """Memory that all groups of one launch share, which has to be done when the context is left; None for a kernel that needs none."""
+    if not compiled.needs.shared_bytes:
+        yield None
+        return
+    block = allocator.alloc(compiled.needs.shared_bytes)
+    try:
+        yield block
+    finally:
+        allocator.free(block)
 
 
 def host_bytes(view: HostView) -> memoryview:

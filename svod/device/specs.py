@@ -35,6 +35,8 @@ MAX_NEED = 1 << 60
 class LaunchNeeds:
     """What the runtime must provide for a launch: phases to run, bytes of scratch of the launch, and of each core. SpecError if absurd.
 
+    On devices whose work items have ids each phase is a kernel of its own, see svod/renderers/phases.py.
+
     `record_words`: words of the record in which a failing ASSERT leaves what it has to say, and a PRINT on devices with memory of their
     own; 64-bit words on the CPU, 32-bit words on those (svod/renderers/records.py); 0 for a kernel that has none. `align`: bytes of which
     the place of every buffer has to be a multiple, on devices with memory of their own.

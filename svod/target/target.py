@@ -56,6 +56,8 @@ class Target:
     fma: bool = True
     ids: bool = False
     """Work items have hardware ids; where they have none, SPECIALs become loops."""
+    phases: bool = False
+    """Where work items have ids: a launch may have phases, each begun when the one before is done, and memory that all its groups share."""
     statements: bool = False
     """Executes the statements of a thread kernel as they are; where it does not, work items become loops and lanes."""
     branches: bool = False

@@ -3,13 +3,13 @@
 Owns: the execution in step of the work items of a group, what is a race. Must not know schedules; programs without ATOMIC only, and
 scalar but for the operands of an MMA.
 Invariants: a barrier that not all work items of the group reach, an access out of bounds, and two accesses to one element, one of them a
-store, by two work items without a barrier of their group between them, are errors.
+store, by two work items without a barrier of their group between them, or of the grid if they are of two groups, are errors.
 """
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from svod.ir.machine import fresh
 from svod.ir.ops import Op
 from svod.ir.semantics import PURE, literal, meaning, storage
 from svod.ir.uop import UOp
+from svod.renderers.phases import item_phases
 from svod.target.abi import describe
 
 Values = NDArray[Any]
@@ -34,19 +35,30 @@ def run_groups(linear: UOp, buffers: Sequence[Values], values: Mapping[str, int 
     meta, given = describe(linear), dict(values or {})
     known: dict[UOp | str, Any] = dict(given.items())
     sizes = [int(evaluate(s, known)) for s in (*meta.global_size, *(meta.local_size or ()))]
-    owners: dict[UOp, Values] = {}
-    for group in itertools.product(*map(range, sizes[2::-1])):
-        _Group(linear, buffers, (group[::-1], tuple(sizes[3:])), given, owners).run()
+    common = {u: fresh(u) for u in linear.find(Op.DEFINE_SCRATCH)}
+    for phase in item_phases(linear):
+        launch = _Launch(phase, buffers, given, common, {})
+        for group in itertools.product(*map(range, sizes[2::-1])):
+            _Group(launch, group[::-1], tuple(sizes[3:])).run()
     return int(np.prod(sizes))
+
+
+class _Launch(NamedTuple):
+    """One phase: its instructions, buffers, values of variables, memory that all groups share, which group has stored each
+    element, and which has read it (-2: several)."""
+
+    instructions: Sequence[UOp]
+    buffers: Sequence[Values]
+    given: Mapping[str, int | float]
+    common: Mapping[UOp, Values]
+    owners: dict[UOp, tuple[Values, Values]]
 
 
 class _Group:
     """One group: each value is an array with an element for each work item."""
 
-    def __init__(self, linear: UOp, buffers: Sequence[Values], place: tuple[tuple[int, ...], tuple[int, ...]],
-                 given: Mapping[str, int | float], owners: dict[UOp, Values]) -> None:
-        (self.group, self.shape), self.items = place, int(np.prod(place[1]))
-        self.linear, self.given, self.owners, self.buffers = linear, given, owners, buffers
+    def __init__(self, launch: _Launch, group: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        self.launch, self.group, self.shape, self.items = launch, group, shape, int(np.prod(shape))
         self.number = int(sum(g * 1_000_003**k for k, g in enumerate(self.group)))
         self.values: dict[UOp, Values] = {}
         self.memories: dict[UOp, Values] = {}
@@ -59,8 +71,8 @@ class _Group:
 
     def block(self, at: int, mask: Values) -> int:
         """The instructions from `at` to where the block ends; the place behind that."""
-        while at < len(self.linear.src):
-            u = self.linear.src[at]
+        while at < len(self.launch.instructions):
+            u = self.launch.instructions[at]
             at += 1
             if u.op in (Op.END, Op.ENDIF):
                 return at
@@ -90,7 +102,7 @@ class _Group:
     def value(self, u: UOp) -> Values:
         u = executed(u)
         if u not in self.values:
-            one = u.arg.value if u.op is Op.CONST else self.given[u.arg.name]
+            one = u.arg.value if u.op is Op.CONST else self.launch.given[u.arg.name]
             self.values[u] = np.full(self.items, literal(one, u.dtype))
         return self.values[u]
 
@@ -135,7 +147,8 @@ class _Group:
     def cells(self, memory: UOp) -> Values:
         """The elements of a memory; of one of its own for each work item."""
         if memory not in self.memories:
-            one = self.buffers[memory.arg.slot].reshape(-1) if memory.op is Op.PARAM else fresh(memory)
+            common = self.launch.common.get(memory)
+            one = self.launch.buffers[memory.arg.slot].reshape(-1) if memory.op is Op.PARAM else fresh(memory) if common is None else common
             self.memories[memory] = np.tile(one, (self.items, 1)) if memory.op is Op.DEFINE_REG else one
         return self.memories[memory]
 
@@ -143,13 +156,16 @@ class _Group:
         """LaunchError for a race."""
         size = self.cells(memory).size
         writer, reader = self.touched.setdefault(memory, (np.full(size, -1), np.full(size, -1)))
-        if memory.op is Op.PARAM:  # groups never wait for one another: what one of them stores is its own
-            owner = self.owners.setdefault(memory, np.full(size, -1))
+        if memory.op in (Op.PARAM, Op.DEFINE_SCRATCH):  # in a phase groups never wait for one another: what one of them stores is its own
+            owner, seen = self.launch.owners.setdefault(memory, (np.full(size, -1), np.full(size, -1)))
             foreign = (owner[at] != -1) & (owner[at] != self.number)
             if op is Op.STORE:
+                foreign |= (seen[at] != -1) & (seen[at] != self.number)
                 owner[at] = self.number
+            else:
+                seen[at] = np.where((seen[at] == -1) | (seen[at] == self.number), self.number, -2)
             if foreign.any():
-                raise LaunchError(f"race: {op.name} of element {at[foreign][0]} of {memory.arg.name!r}, which another group stores")
+                raise LaunchError(f"race: {op.name} of element {at[foreign][0]} of {memory.arg.name!r}, which another group uses")
         bad = (writer[at] != -1) & (writer[at] != items)
         if op is Op.STORE:
             bad |= (reader[at] != -1) & (reader[at] != items)

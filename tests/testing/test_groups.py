@@ -53,7 +53,7 @@ def test_two_stores_of_one_element() -> None:
 def test_groups_that_store_what_others_touch() -> None:
     g = UOp.special(SpecialKind.GLOBAL, 0, 2)
     linear = program(g, OUT[T].store(UOp.const(1.0, dtypes.f32)))
-    with pytest.raises(LaunchError, match="which another group stores"):
+    with pytest.raises(LaunchError, match="which another group uses"):
         run_groups(linear, [np.zeros(8, np.float32)])
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from svod.dtype import DType, dtypes
-from svod.ir.args import EMITTED, RangeArg, ValueArg
+from svod.errors import GraphError
+from svod.ir.args import EMITTED, BarrierScope, RangeArg, ValueArg
 from svod.ir.ops import MEMORIES, Op
 from svod.ir.pattern import RuleSet
 from svod.ir.rewrite import rewrite
@@ -98,6 +99,16 @@ class Emitter:
         self._note(real, len(self.chain) - 1)
         return real
 
+    def phase(self) -> None:
+        """All groups wait for one another here; no block may be open. What was computed before is computed again behind it."""
+        if len(self.chain) > 1:
+            raise GraphError("a barrier of the grid stands in no loop and no branch")
+        root = self.chain[0]
+        for u in root.placed:
+            self.where.pop(u, None)
+        root.placed.clear()
+        root.items.append(UOp.barrier(scope=BarrierScope.GRID))
+
     def _note(self, u: UOp, depth: int) -> None:
         self.where[u] = depth
         self.chain[depth].placed.append(u)
@@ -178,6 +189,8 @@ def _once(items: list[UOp]) -> list[UOp]:
             if any(u in d for d in done):
                 continue
             done[-1].add(u)
+        elif u.op is Op.BARRIER and u.arg is BarrierScope.GRID:
+            done[0].clear()
         elif u.op in (Op.RANGE, Op.IF, Op.LOOP):
             done.append(set())
         elif u.op in (Op.END, Op.ENDIF, Op.ENDLOOP):

@@ -42,9 +42,16 @@ class Packed:
     def __init__(self, kinds: str, values: tuple[Any, ...]) -> None:
         """`kinds`: a letter of the module struct for each value; each is aligned to its own size."""
         self.data = struct.pack(kinds, *values)
-        self.offsets = tuple(struct.calcsize(kinds[:i + 1]) - struct.calcsize(kinds[i]) for i in range(len(kinds)))
+        self.offsets: tuple[int, ...] = tuple(struct.calcsize(kinds[:i + 1]) - struct.calcsize(kinds[i]) for i in range(len(kinds)))
         self.native: Any = None
         """What an adapter keeps for the next launch with these."""
+
+    def also(self, address: int) -> Packed:
+        """These, and an address behind them."""
+        more = Packed("", ())
+        at = -(-len(self.data) // 8) * 8
+        more.data, more.offsets = self.data.ljust(at, b"\0") + struct.pack("Q", address), (*self.offsets, at)
+        return more
 
 
 class Api(Protocol):

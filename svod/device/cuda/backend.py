@@ -23,7 +23,7 @@ from svod.device.program import Program
 from svod.device.specs import CompiledSpec
 from svod.errors import DeviceUnavailable
 from svod.ir.uop import UOp
-from svod.renderers.c.cuda import SHARED_BYTES, cuda_target, entry, render_cuda
+from svod.renderers.c.cuda import SHARED_BYTES, cuda_target, entries, render_cuda
 from svod.target import Limits, Target
 from svod.target.abi import Metadata
 
@@ -81,7 +81,7 @@ def backend(driver: Driver, compilers: Callable[[str], CudaCompiler] = compiler_
         return runtime(compiled), b""
 
     def runtime(compiled: CompiledSpec) -> Program:
-        return Program(compiled, CudaRunner(compiled, places, entry(compiled.name), shown), target.limits, look)
+        return Program(compiled, CudaRunner(compiled, places, entries(compiled.name, compiled.needs.phases), shown), target.limits, look)
 
     return Backend(driver.name, target, pool, ((renderer, compiler),), runtime, load, lanes.new)
 

@@ -2,7 +2,8 @@
 
 Owns: loading, what a launch passes, launches that were seen before. Must not know how images are made, nor who calls the driver.
 Invariants: host arrays are copied to the device before and, where the kernel writes, back after a launch, which is waited for; a launch
-that nobody waits for keeps its buffers until it is done; what was found good of places, sizes and values is good the next time.
+that nobody waits for keeps its buffers, and what its groups share, until it is done; phases of a kernel are launched one behind the other
+in one stream; what was found good of places, sizes and values is good the next time.
 """
 from __future__ import annotations
 
@@ -73,6 +74,23 @@ class Launch(NamedTuple):
     args: Packed
 
 
+class Common:
+    """Memory that all groups of one launch share: given back when this goes, which is when the launch is done."""
+
+    def __init__(self, pool: CudaPool, nbytes: int) -> None:
+        self.pool, self.block = pool, pool.alloc(nbytes)
+
+    @property
+    def place(self) -> int:
+        """Its address."""
+        place: int = self.block.handle.place
+        return place
+
+    def __del__(self) -> None:
+        if (block := self.__dict__.pop("block", None)) is not None:
+            self.pool.free(block)
+
+
 def letter(dtype: DType) -> str:
     """How a scalar is packed: an index as i64, bool and narrow floats as their bits."""
     if dtype is dtypes.index:
@@ -105,11 +123,11 @@ def cut(dims: LaunchDims, limits: Limits) -> tuple[Size, Size]:
 class CudaRunner:
     """One loaded kernel. Any number of threads may launch it."""
 
-    def __init__(self, compiled: CompiledSpec, on: Places, function_name: str, texts: Texts) -> None:
+    def __init__(self, compiled: CompiledSpec, on: Places, names: Sequence[str], texts: Texts) -> None:
         self.compiled, self.on, self.texts = compiled, on, texts
         self.driver, api = on.driver, on.driver.api
         self.module = self.driver.call(f"loading kernel {compiled.name!r}", api.load, compiled.bytes)
-        self.function = self.driver.call(f"loading kernel {compiled.name!r}", api.function, self.module, function_name)
+        self.functions = [self.driver.call(f"loading kernel {compiled.name!r}", api.function, self.module, name) for name in names]
         self.records = Records(compiled)
         self._doing = f"kernel {compiled.name!r}"
         meta = compiled.meta
@@ -118,8 +136,8 @@ class CudaRunner:
         record = "Q" if compiled.needs.record_words else ""
         self._kinds = "Q" * self._buffers + "".join(letter(p.dtype) for p in meta.scalars) + record
         self._dynamic = compiled.var_names.index(_SHARED) if _SHARED in compiled.var_names else None
-        self._static = self._attribute(FUNCTION_SHARED)
-        self._threads = self._attribute(FUNCTION_THREADS)
+        self._static = max(self._attributes(FUNCTION_SHARED))
+        self._threads = min(self._attributes(FUNCTION_THREADS))
         self._granted = USUAL_SHARED - self._static
         known = meta.local_size is not None and all(s.op is Op.CONST for s in meta.local_size)
         self._block = tuple(s.arg.value for s in meta.local_size or ()) if known else None
@@ -177,20 +195,32 @@ class CudaRunner:
         return True
 
     def _launch_and_wait(self, launch: Launch) -> None:
-        api = self.driver.api
-        api.launch(self.function, launch.sizes, None, launch.args)
-        api.synchronize(None)
+        common = self._common()
+        self._launch(launch.sizes, None, launch.args if common is None else launch.args.also(common.place))
+        self.driver.api.synchronize(None)
+
+    def _launch(self, sizes: tuple[Size, Size, int], stream: Any, args: Packed) -> None:
+        """All phases: what is given a stream is done one behind the other."""
+        for function in self.functions:
+            self.driver.api.launch(function, sizes, stream, args)
+
+    def _common(self) -> Common | None:
+        """Memory that all groups of one launch share."""
+        nbytes = self.compiled.needs.shared_bytes
+        return Common(self.on.pool, nbytes) if nbytes else None
 
     def _go(self, launch: Launch, lane: Lane, wait: bool, keeps: Sequence[object]) -> None:
         driver, idle = self.driver, lane.idle
         held = () if wait and idle else [b.hold() if isinstance(b, Buffer) else b for b in keeps]
         if lane.foreign:
             lane.follow()
-        driver.call(self._doing, driver.api.launch, self.function, launch.sizes, lane.stream, launch.args)
+        common = self._common()
+        args = launch.args if common is None else launch.args.also(common.place)
+        driver.call(self._doing, self._launch, launch.sizes, lane.stream, args)
         if wait and idle:
             driver.call(self._doing, driver.api.synchronize, lane.stream)
             return
-        lane.launched(Launched(self._doing, (held, launch.args, self)))
+        lane.launched(Launched(self._doing, (held, args, common, self)))
         if wait and not lane.capturing:
             lane.synchronize()
 
@@ -253,7 +283,7 @@ class CudaRunner:
                               hint="leave local_size out")
         if math.prod(block) > self._threads:
             raise LaunchError(f"kernel {name!r} asks for groups of {math.prod(block)} work items, on {self.driver.name} it can have "
-                              f"{self._threads}: its work items take {self._attribute(FUNCTION_REGISTERS)} registers each",
+                              f"{self._threads}: its work items take {max(self._attributes(FUNCTION_REGISTERS))} registers each",
                               hint="use smaller groups, and more of them")
         return grid, block, 0 if self._dynamic is None else self._shared(int(values[self._dynamic]))
 
@@ -264,12 +294,14 @@ class CudaRunner:
                               f"{self.driver.name} ({self.driver.arch}) allows {most}", hint="use smaller shared arrays")
         if nbytes > self._granted:
             granted = most - self._static
-            self.driver.call(self._doing, self.driver.api.set_function_attribute, self.function, FUNCTION_DYNAMIC, granted)
+            for function in self.functions:
+                self.driver.call(self._doing, self.driver.api.set_function_attribute, function, FUNCTION_DYNAMIC, granted)
             self._granted = granted
         return nbytes
 
-    def _attribute(self, number: int) -> int:
-        return self.driver.call(self._doing, self.driver.api.function_attribute, self.function, number)
+    def _attributes(self, number: int) -> list[int]:
+        """Of the function of each phase."""
+        return [self.driver.call(self._doing, self.driver.api.function_attribute, f, number) for f in self.functions]
 
     def _refuse_capture(self, arrays: bool) -> None:
         what = "takes an array of the host" if arrays else "prints or checks something"
@@ -287,12 +319,14 @@ class CudaRunner:
         return self.texts.source(self.compiled)
 
     def resources(self) -> dict[str, int]:
-        """What a work item and a group take, as the compiler found; `groups`: how many a multiprocessor runs at a time."""
-        found = {"registers": self._attribute(FUNCTION_REGISTERS), "shared_bytes": self._static,
-                 "spilled_bytes": self._attribute(FUNCTION_LOCAL), "work_items": self._threads}
+        """What a work item and a group take, as the compiler found, in the phase that takes most; `groups`: how many a multiprocessor
+        runs at a time."""
+        found = {"registers": max(self._attributes(FUNCTION_REGISTERS)), "shared_bytes": self._static,
+                 "spilled_bytes": max(self._attributes(FUNCTION_LOCAL)), "work_items": self._threads}
         if self.driver.api.occupancies:
             threads = math.prod(self._block) if self._block else USUAL_GROUP
-            found["groups"] = self.driver.call(self._doing, self.driver.api.occupancy, self.function, threads, 0)
+            occupancy = self.driver.api.occupancy
+            found["groups"] = min(self.driver.call(self._doing, occupancy, f, threads, 0) for f in self.functions)
         return found
 
     def __del__(self) -> None:

@@ -124,6 +124,8 @@ class Lane:
 
         def run(queue: Any) -> None:
             lane: Lane = queue or usual
+            if lane.foreign:
+                lane.follow()
             driver.call("a graph", driver.api.launch_graph, graph.made, lane.stream)
             lane.launched(Launched("a graph", graph))
         return run

@@ -54,7 +54,7 @@ def opencl_target(device: Any) -> Target:
     """The Target of a device; of any with 64-bit floats for None."""
     if device is None:
         return Target("opencl", "generic", CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=VECTOR_BITS, ids=True,
-                      branches=True,
+                      phases=True, branches=True,
                       limits=Limits(grid=(MOST_GROUPS,) * 3, block=(256, 256, 64), threads=256, shared_bytes=32 << 10, buffers=64))
     wide = "cl_khr_fp64" in device.extensions.split()
     sizes = (*device.max_work_item_sizes, 1, 1)
@@ -65,7 +65,7 @@ def opencl_target(device: Any) -> Target:
     arithmetic = CPU_ARITHMETIC if wide else CPU_ARITHMETIC - {dtypes.f64}
     fuses = str(device.profile) == "FULL_PROFILE"  # there fma is exact; that it is fast, some devices (Intel's) do not say, though it is
     return Target("opencl", str(device.name).strip(), arithmetic, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=VECTOR_BITS, fma=fuses,
-                  ids=True, branches=True, limits=limits)
+                  ids=True, phases=True, branches=True, limits=limits)
 
 
 def options(device: Any) -> list[str]:

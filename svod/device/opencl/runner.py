@@ -21,7 +21,7 @@ from svod.device.locks import new_lock
 from svod.device.opencl.driver import Driver, bindings
 from svod.device.program import Program
 from svod.device.records import Records
-from svod.device.remote import Arguments, scalar, viewer
+from svod.device.remote import Arguments, scalar, scratch, viewer
 from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.dtype import PtrDType
 from svod.errors import CompileError, LaunchError
@@ -35,10 +35,10 @@ LINES = 8
 
 
 class Built(NamedTuple):
-    """A kernel that the driver made, and the program it is in: some drivers (Intel's) cannot say that of the kernel."""
+    """The kernels that the driver made, one for each phase, and their program, which some drivers (Intel's) cannot say of them."""
 
     program: Any
-    kernel: Any
+    kernels: tuple[Any, ...]
 
     @property
     def binary(self) -> bytes:
@@ -60,7 +60,7 @@ class OpenCLCompiler:
         return CompiledSpec.from_source(spec)
 
     def build(self, source: str, name: str) -> Built:
-        """The kernel in `source`, which svod calls `name`. CompileError, with the log and the lines it names, if it does not build."""
+        """The kernels in `source`, which svod calls `name`. CompileError, with the log and the lines it names, if it does not build."""
         try:
             return self._built(bindings().Program(self.driver.context, source), cache_dir=False)
         except bindings().Error as e:
@@ -70,7 +70,7 @@ class OpenCLCompiler:
                                at=str(self.driver.device.name)) from e
 
     def restore(self, binary: bytes) -> Built | None:
-        """The kernel in what `binary` gave; None if the driver does not take it any more."""
+        """The kernels in what `binary` gave; None if the driver does not take it any more."""
         try:
             return self._built(bindings().Program(self.driver.context, [self.driver.device], [binary]))
         except bindings().Error:
@@ -82,7 +82,9 @@ class OpenCLCompiler:
         if not (kernels := made.all_kernels()):
             raise CompileError(f"{self.driver.name} built a program without a kernel in it", at=str(self.driver.device.name),
                                hint="its cache may be damaged; PoCL keeps one in ~/.cache/pocl, or where POCL_CACHE_DIR says")
-        return Built(made, kernels[0])
+        if len(kernels) > 1:  # in the order of the phases: each name but the first is that, with a number behind it
+            kernels = sorted(kernels, key=lambda k: (len(k.function_name), k.function_name))
+        return Built(made, tuple(kernels))
 
 
 def _log(error: Any, source: str) -> str:
@@ -100,7 +102,9 @@ def _log(error: Any, source: str) -> str:
 
 @dataclass(frozen=True)
 class OpenCLRunner:
-    """One loaded kernel. Launches of one kernel wait for one another: its arguments are set one by one."""
+    """One loaded kernel. Launches of one kernel wait for one another: its arguments are set one by one.
+
+    Its phases are launched one after the other; memory that all groups share is allocated for each launch."""
 
     compiled: CompiledSpec
     built: Built
@@ -124,10 +128,12 @@ class OpenCLRunner:
         return None
 
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
-        with Arguments(self.allocator) as held, self.records.heard(self.allocator, values) as record:
+        allocator = self.allocator
+        with Arguments(allocator) as held, self.records.heard(allocator, values) as record, scratch(allocator, self.compiled) as common:
             buffers = [held.span(v).block.handle.buffer for v in views]
             scalars = [scalar(p.dtype, v) for p, v in zip(self.compiled.meta.scalars, values, strict=True)]
-            self._launch([*buffers, *scalars, *self._shared(values), *([record.handle.buffer] if record is not None else [])], dims)
+            behind = [b.handle.buffer for b in (record, common) if b is not None]
+            self._launch([*buffers, *scalars, *self._shared(values), *behind], dims)
             held.back([v for v, p in zip(views, self.compiled.meta.buffers, strict=True) if p.writes])
 
     def _launch(self, arguments: Sequence[Any], dims: LaunchDims) -> None:
@@ -136,8 +142,10 @@ class OpenCLRunner:
         self._check(local)
         cl = bindings()
         with self.lock, self.driver.errors(f"kernel {self.compiled.name!r}"):
-            self.built.kernel.set_args(*arguments)
-            cl.enqueue_nd_range_kernel(self.driver.queue, self.built.kernel, total, local).wait()
+            for kernel in self.built.kernels:  # the queue is in order: each phase begins when the one before is done
+                kernel.set_args(*arguments)
+                last = cl.enqueue_nd_range_kernel(self.driver.queue, kernel, total, local)
+            last.wait()
 
     def _shared(self, values: Sequence[int | float]) -> list[Any]:
         """The dynamic memory of a group, at least one byte. LaunchError for more than the device has."""
@@ -159,7 +167,7 @@ class OpenCLRunner:
                 raise LaunchError(f"kernel {self.compiled.name!r} is compiled for groups of {wanted} work items, a launch asks for "
                                   f"{tuple(local)}", hint="leave local_size out")
         cl, device = bindings(), self.driver.device
-        most = self.built.kernel.get_work_group_info(cl.kernel_work_group_info.WORK_GROUP_SIZE, device)
+        most = min(k.get_work_group_info(cl.kernel_work_group_info.WORK_GROUP_SIZE, device) for k in self.built.kernels)
         items = int(np.prod(local)) if local is not None else 1
         if items > most:
             raise LaunchError(f"kernel {self.compiled.name!r} asks for groups of {items} work items, on {self.driver.name} it can have "

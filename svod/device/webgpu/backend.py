@@ -21,6 +21,7 @@ from svod.errors import UnsupportedError
 from svod.ir.ops import Op
 from svod.ir.threads import MAX_BLOCK, MAX_ITEMS
 from svod.ir.uop import UOp
+from svod.renderers.phases import item_phases, scratch
 from svod.renderers.records import Layout
 from svod.renderers.wgsl.ends import with_ends_seen
 from svod.renderers.wgsl.module import render_wgsl, shared_bytes
@@ -54,7 +55,7 @@ class WebGPURenderer:
         self._check(linear, low.meta, called)
         text = render_wgsl(linear, low.meta, called, self.able)
         show_source(called, text, "wgsl")
-        needs = LaunchNeeds(record_words=words)
+        needs = LaunchNeeds(phases=len(item_phases(linear)), shared_bytes=scratch(linear)[1], record_words=words)
         return ProgramSpec(called, text, "WEBGPU", ast, low.meta, needs, low.reach, low.work, low.aliases, low.ids)
 
     def wide(self, compiled: CompiledSpec) -> str:
@@ -66,7 +67,7 @@ class WebGPURenderer:
 
     def _check(self, linear: UOp, meta: Metadata, name: str) -> None:
         limits = self.target.limits
-        if (buffers := len(meta.buffers) + bool(Layout.of(linear).words)) > limits.buffers:
+        if (buffers := len(meta.buffers) + bool(scratch(linear)[1]) + bool(Layout.of(linear).words)) > limits.buffers:
             raise UnsupportedError(f"kernel {name!r} has {buffers} buffers, {self.target.name} takes {limits.buffers}",
                                    at="limit buffers", hint="put several arrays into one buffer, or make two kernels of it")
         if (shared := shared_bytes(linear, self.able)) > limits.shared_bytes:
@@ -95,8 +96,8 @@ def webgpu_target(arch: str, able: Abilities, limits: Limits = BASELINE, *, fuse
     floats = {dtypes.f64} if able.f64 else set()
     absent = {dtypes.i64, dtypes.u64, dtypes.f64, dtypes.f16} - wide - floats - ({dtypes.f16} if able.f16 else set())
     native = CPU_NATIVE if fused else CPU_NATIVE - {Op.MULACC}
-    return Target("webgpu", arch, _BASE | wide | floats, frozenset(dtypes.ALL) - absent, native, fma=fused, ids=True, branches=True,
-                  limits=limits)
+    return Target("webgpu", arch, _BASE | wide | floats, frozenset(dtypes.ALL) - absent, native, fma=fused, ids=True, phases=True,
+                  branches=True, limits=limits)
 
 
 def abilities(driver: Driver, found: Rounding) -> Abilities:

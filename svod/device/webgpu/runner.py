@@ -19,7 +19,7 @@ from svod.device.locks import new_lock
 from svod.device.memo import MemoryCache
 from svod.device.program import Program
 from svod.device.records import Records
-from svod.device.remote import Arguments, viewer
+from svod.device.remote import Arguments, scratch, viewer
 from svod.device.specs import CompiledSpec, ProgramSpec
 from svod.device.webgpu.driver import Driver, bindings, reason
 from svod.device.webgpu.memory import LEAST, words
@@ -37,6 +37,7 @@ PIPELINES_KEPT = 4096
 APART = 256
 """Bytes between the launch blocks of the dispatches of one launch: the most that an adapter asks for."""
 _BINDINGS = re.compile(r"^@group\(0\) @binding\((\d+)\) var<([a-z_, ]+)>", re.MULTILINE)
+_PHASES = re.compile(r"^@compute .*\nfn (\w+)\(", re.MULTILINE)
 _LAYOUT = {"storage, read": "read-only-storage", "storage, read_write": "storage", "uniform": "uniform"}
 """An automatic layout would leave out the buffers that a kernel takes and does not use."""
 Binding = tuple[Any, int, int]
@@ -51,19 +52,20 @@ class WebGPUCompiler:
     def __init__(self, driver: Driver, able: Abilities) -> None:
         self.driver, self.able = driver, able
         self.cache_key = f"{driver.identity} {able}"
-        self._pipelines: MemoryCache[tuple[str, int], Any] = MemoryCache(PIPELINES_KEPT)
+        self._pipelines: MemoryCache[tuple[str, int], tuple[Any, ...]] = MemoryCache(PIPELINES_KEPT)
 
     def compile(self, spec: ProgramSpec) -> CompiledSpec:
         """The compiled record: source, no bytes."""
         return CompiledSpec.from_source(spec)
 
-    def pipeline(self, source: str, name: str, dynamic: int = 0) -> Any:
-        """The pipeline of the shader `source`, which svod calls `name`, with so many elements of dynamic memory; the same one for the same.
+    def pipelines(self, source: str, name: str, dynamic: int = 0) -> tuple[Any, ...]:
+        """The pipelines of the shader `source`, which svod calls `name`, one for each of its phases, with so many elements of dynamic
+        memory; the same ones for the same.
 
         CompileError, with the message and the line it names, if it is refused."""
         return self._pipelines.get_or_make((source, dynamic), lambda: self._made(source, name, dynamic))
 
-    def _made(self, source: str, name: str, dynamic: int) -> Any:
+    def _made(self, source: str, name: str, dynamic: int) -> tuple[Any, ...]:
         device = self.driver.device
         stage: dict[str, Any] = {"constants": {DYNAMIC: dynamic}} if dynamic else {}
         entries = [{"binding": int(n), "visibility": bindings().ShaderStage.COMPUTE, "buffer": {"type": _LAYOUT[kind]}}
@@ -71,7 +73,8 @@ class WebGPUCompiler:
         try:
             stage["module"] = device.create_shader_module(label=name, code=source)
             layout = device.create_pipeline_layout(bind_group_layouts=[device.create_bind_group_layout(entries=entries)])
-            return device.create_compute_pipeline(label=name, layout=layout, compute=stage)
+            return tuple([device.create_compute_pipeline(label=phase, layout=layout, compute={**stage, "entry_point": phase})
+                          for phase in _PHASES.findall(source)])
         except bindings().GPUError as e:
             raise CompileError(f"{self.driver.name} refuses the source of kernel {name!r}\n{reason(e)}", at=self.driver.model) from e
 
@@ -114,7 +117,7 @@ class WebGPURunner:
         dynamic = None
         if memory is not None and isinstance(memory.dtype, PtrDType):
             dynamic = (element_bytes(memory, compiler.able), memory.dtype.base.itemsize)
-        compiler.pipeline(compiled.src or "", compiled.name, dynamic is not None)
+        compiler.pipelines(compiled.src or "", compiled.name, dynamic is not None)
         return WebGPURunner(compiled, compiler, allocator, limits, wide, Records(compiled), dynamic)
 
     def fast(self) -> Callable[..., bool] | None:
@@ -123,11 +126,13 @@ class WebGPURunner:
     def run(self, views: Sequence[HostView], values: Sequence[int | float], dims: LaunchDims) -> None:
         self._check(views, dims)
         form = self._form(values)
-        with Arguments(self.allocator, step=self.limits["step"]) as held, self.records.heard(self.allocator, values) as record:
+        allocator = self.allocator
+        with (Arguments(allocator, step=self.limits["step"]) as held, self.records.heard(allocator, values) as record,
+              scratch(allocator, self.compiled) as common):
             spans = [held.span(v) for v in views]
             bound = [(s.block.handle.buffer, *((s.offset, words(v.nbytes)) if v.nbytes else (0, LEAST)))
                      for s, v in zip(spans, views, strict=True)]
-            behind = [] if record is None else [(record.handle.buffer, 0, words(record.nbytes))]
+            behind = [(b.handle.buffer, 0, words(b.nbytes)) for b in (record, common) if b is not None]
             if self._alias(bound):
                 form = form._replace(source=form.source.replace("<storage, read>", "<storage, read_write>"))
             blocks = [(size, form.block.fill(values, first, dims.global_size)) for first, size in self._parts(dims)]
@@ -135,16 +140,19 @@ class WebGPURunner:
             held.back([v for v, p in zip(views, self.compiled.meta.buffers, strict=True) if p.writes])
 
     def _launch(self, resources: Resources, form: _Form, blocks: list[tuple[tuple[int, ...], bytearray]]) -> None:
-        """Submits a dispatch for each of `blocks`, groups and launch block, and waits."""
+        """Submits a dispatch for each of `blocks`, groups and launch block, and waits. Those of a phase come before those of the next: each
+        sees what the ones before it stored."""
         driver = self.compiler.driver
-        pipeline = self.compiler.pipeline(form.source, self.compiled.name, form.dynamic)
+        pipelines = self.compiler.pipelines(form.source, self.compiled.name, form.dynamic)
         with self.lock, driver.errors(f"kernel {self.compiled.name!r}"):
             encoder = driver.device.create_command_encoder()
             work = encoder.begin_compute_pass()
-            work.set_pipeline(pipeline)
-            for group, (size, _) in zip(self._groups(pipeline, resources, [block for _, block in blocks]), blocks, strict=True):
-                work.set_bind_group(0, group)
-                work.dispatch_workgroups(*size)
+            groups = self._groups(pipelines[0], resources, [block for _, block in blocks])
+            for pipeline in pipelines:
+                work.set_pipeline(pipeline)
+                for group, (size, _) in zip(groups, blocks, strict=True):
+                    work.set_bind_group(0, group)
+                    work.dispatch_workgroups(*size)
             work.end()
             driver.queue.submit([encoder.finish()])
             driver.wait()

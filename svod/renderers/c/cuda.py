@@ -18,6 +18,7 @@ from svod.renderers.c.cuda_pieces import PIECES
 from svod.renderers.c.dialect import Dialect
 from svod.renderers.c.expr import Names
 from svod.renderers.c.items import Form, render_items
+from svod.renderers.phases import phase_names
 from svod.target import Limits, Target
 from svod.target.abi import Metadata
 from svod.target.target import CPU_ARITHMETIC, CPU_NATIVE
@@ -84,7 +85,8 @@ FORM = Form(
     scalar="{type} {name}",
     dynamic="extern __shared__ __align__(16) {type} {name}[];",
     dynamic_given=False,
-    spaces={Op.PARAM: "", Op.DEFINE_LOCAL: ""},
+    common="{type} *{name} = ({type} *){at};",
+    spaces={Op.PARAM: "", Op.DEFINE_SCRATCH: "", Op.DEFINE_LOCAL: ""},
     atomics=frozenset((dtypes.i16, dtypes.u16, dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64, dtypes.f16, dtypes.f32, dtypes.f64)),
 )
 WARP = 32
@@ -103,9 +105,10 @@ def render_cuda(linear: UOp, meta: Metadata, name: str, *, together: Collection[
     return render_items(FORM, linear, meta, name, together=together)
 
 
-def entry(name: str) -> str:
-    """What the function of kernel `name` is called."""
-    return Names(CUDA_C.keywords).new(name)
+def entries(name: str, phases: int = 1) -> list[str]:
+    """What the functions of kernel `name` are called, one for each phase."""
+    names = Names(CUDA_C.keywords)
+    return [names.new(n) for n in phase_names(name, phases)]
 
 
 def capability(arch: str) -> int:
@@ -120,5 +123,5 @@ def cuda_target(arch: str, limits: Limits | None = None, *, cores: int = 1) -> T
     known = capability(arch)
     usual = Limits(grid=((1 << 31) - 1, (1 << 16) - 1, (1 << 16) - 1), block=(1024, 1024, 64), threads=1024, shared_bytes=SHARED_BYTES,
                    buffers=PARAMETER_BYTES // 8)
-    return Target("cuda", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=VECTOR_BITS, ids=True, branches=True,
-                  cores=cores, subgroup=WARP, products=products(known), limits=limits or usual)
+    return Target("cuda", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=VECTOR_BITS, ids=True, phases=True,
+                  branches=True, cores=cores, subgroup=WARP, products=products(known), limits=limits or usual)

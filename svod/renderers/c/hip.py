@@ -66,7 +66,8 @@ FORM = Form(
     scalar="{type} {name}",
     dynamic="extern __shared__ __attribute__((aligned(16))) {type} {name}[];",
     dynamic_given=False,
-    spaces={Op.PARAM: "", Op.DEFINE_LOCAL: ""},
+    common="{type} *{name} = ({type} *){at};",
+    spaces={Op.PARAM: "", Op.DEFINE_SCRATCH: "", Op.DEFINE_LOCAL: ""},
     atomics=frozenset((dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64, dtypes.f16, dtypes.f32, dtypes.f64)),
 )
 SHARED_BYTES = 64 << 10
@@ -90,5 +91,5 @@ def hip_target(arch: str, limits: Limits | None = None) -> Target:
     """What a GPU of `arch` can do. ConfigError for text that is no architecture."""
     usual = Limits(grid=((1 << 31) - 1, (1 << 16) - 1, (1 << 16) - 1), block=(1024, 1024, 1024), threads=1024, shared_bytes=SHARED_BYTES,
                    buffers=512)
-    return Target("hip", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, ids=True, branches=True, subgroup=wave(arch),
+    return Target("hip", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, ids=True, phases=True, branches=True, subgroup=wave(arch),
                   limits=limits or usual)

@@ -2,18 +2,19 @@
 
 Owns: the order of a source file, the parameters of a kernel, memory of a group, atomics. Must not know any one language: what they differ
 in is a `Form`, and their `Dialect`.
-Invariant: a kernel is one function, whose arguments are those of the metadata, in that order; then the dynamic memory of a group, where
-that is an argument; then the record of what PRINTs and ASSERTs say, if the kernel has any.
+Invariant: a kernel is one function for each phase, all with the same arguments: those of the metadata, in that order; then the dynamic
+memory of a group, where that is an argument; then the record of what PRINTs and ASSERTs say; then the memory that all groups share.
 """
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
-from svod.ir.args import AtomicKind, BarrierScope
+from svod.ir.args import AtomicKind
 from svod.ir.bounds import constant
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
@@ -25,12 +26,14 @@ from svod.renderers.c.function import Body
 from svod.renderers.c.item_messages import Record, said
 from svod.renderers.c.uses import needed
 from svod.renderers.extents import extent_text
+from svod.renderers.phases import item_phases, phase_names, said_phases, scratch
 from svod.renderers.records import Layout
 from svod.target.abi import Metadata
 
 __all__ = ["Form", "exchanges", "memory", "render_items"]
 
 _CONSTANT = re.compile(r"#define ((?:INF|NOT_A_NUMBER)f?) ")
+_ACCESSES = (Op.LOAD, Op.STORE, Op.ATOMIC)
 _BITWISE = (AtomicKind.AND, AtomicKind.OR, AtomicKind.XOR)
 
 
@@ -43,7 +46,7 @@ class Form:
     number. `extra`: parameters behind all others, with {n}. `dynamic`: the memory of a group whose size the launch gives, a parameter if
     `dynamic_given`, else a declaration; `again`: where it is one parameter, the same memory, {first}, with elements of a smaller type.
     `spaces`: where a PARAM or DEFINE_LOCAL lies, as the names of atomic helpers have it; empty if they
-    do not say. `atomics`: dtypes that these helpers take.
+    do not say. `atomics`: dtypes that these helpers take. `common`: a memory that all groups share, {at} its address.
     """
 
     dialect: Dialect
@@ -55,6 +58,7 @@ class Form:
     dynamic_given: bool
     spaces: Mapping[Op, str]
     atomics: frozenset[DType]
+    common: str
     extra: tuple[str, ...] = ()
     again: str = ""
 
@@ -100,48 +104,79 @@ class _Kernel(Body):
 def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
     """The source of a kernel. Buffers in the slots `together` may be the same memory. UnsupportedError for what the language has no form
     for."""
-    for u in linear.src:
-        if u.op is Op.DEFINE_SCRATCH or (u.op is Op.BARRIER and u.arg is BarrierScope.GRID):
-            raise UnsupportedError(f"kernel {name!r} waits for all groups, or shares memory with them, inside of one launch", at=repr(u),
-                                   hint="make two kernels of it, and keep what they share in a buffer")
-    names = Names(form.dialect.keywords)
-    prelude, function = Prelude(form.dialect), names.new(name)
-    leaf: dict[UOp, str] = {}
-    declared = _parameters(form, linear, meta, (prelude, names, leaf, together))
-    inside = []
-    first = ""
-    for u in sorted(dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL), key=lambda u: -_element(u).itemsize):
-        leaf[u] = names.new(u.arg.name or "tile", numbered=not u.arg.name)
-        template = form.dialect.local if not u.arg.dynamic else form.again if first else form.dynamic
-        text = template.format(type=prelude.type(_element(u)), name=leaf[u], size=u.arg.size, n=len(declared), first=first)
-        if u.arg.dynamic and form.dynamic_given and not first:
-            declared.append(text)
-            first = leaf[u]
-        else:
-            inside.append(f"  {text}")
+    scope = _Scope(Prelude(form.dialect), Names(form.dialect.keywords), {}, together)
+    parts, memory = item_phases(linear), scratch(linear)
+    functions = [scope.names.new(n) for n in phase_names(name, len(parts))]
+    declared = _parameters(form, linear, meta, scope)
+    inside = _tiles(form, linear, scope, declared)
     layout = Layout.of(linear)
-    record = Record(names.new("record") if layout.words else "", layout, form.spaces[Op.PARAM])
+    record = Record(scope.names.new("record") if layout.words else "", layout, form.spaces[Op.PARAM])
     if layout.words:
-        word = prelude.type(dtypes.u32)
+        word = scope.prelude.type(dtypes.u32)
         declared.append(form.buffer.format(const="", type=word, restrict="", name=record.name, n=len(declared)))
+    if memory[1]:
+        called, byte = scope.names.new("scratch"), scope.prelude.type(dtypes.u8)
+        declared.append(form.buffer.format(const="", type=byte, restrict="", name=called, n=len(declared)))
+        inside |= _common(form, memory[0], called, scope)
     declared += [x.format(n=len(declared) + k) for k, x in enumerate(form.extra)]
-    instructions = needed(list(linear.src))
-    body = _Kernel(form, leaf, prelude, (instructions, names), record)
+    text = []
+    for function, part in zip(functions, parts, strict=True):
+        head = form.head.format(shape=_shape(form, meta), name=function, params=", ".join(declared))
+        used = set(inside) if len(parts) == 1 else {u for i in part if i.op in _ACCESSES for u in (root(i.src[0]),)}
+        own = [inside[u] for u in inside if u in used or u.arg.dynamic]
+        text += [head, *(f"  {t}" for t in own), *_statements(form, part, scope, record), "}"]
+    whole = "\n".join([*filter(None, [scope.prelude.text()]), *text, ""])
+    return "\n".join([_comment(name, meta, len(parts)), *_opening(form.dialect.opening, whole), whole])
+
+
+class _Scope(NamedTuple):
+    """What the functions of a source have in common: helpers, names, what memories and variables are called, slots that may be the same."""
+
+    prelude: Prelude
+    names: Names
+    leaf: dict[UOp, str]
+    together: Collection[int]
+
+
+def _statements(form: Form, part: list[UOp], scope: _Scope, record: Record) -> list[str]:
+    """The body of the function of a phase."""
+    instructions = needed(part)
+    body = _Kernel(form, dict(scope.leaf), scope.prelude, (instructions, Names(scope.names.taken)), record)
     for u in instructions:
         body.run(u)
     body.settle()
-    head = form.head.format(shape=_shape(form, meta), name=function, params=", ".join(declared))
-    text = "\n".join([*filter(None, [prelude.text()]), head, *inside, *(f"  {t}" for t in body.top), *body.lines, "}", ""])
-    return "\n".join([_comment(name, meta), *_opening(form.dialect.opening, text), text])
+    return [*(f"  {t}" for t in body.top), *body.lines]
+
+
+def _tiles(form: Form, linear: UOp, scope: _Scope, declared: list[str]) -> dict[UOp, str]:
+    """The declarations of the memory of a group, the largest elements first; of one that is a parameter, it is added to `declared`."""
+    inside: dict[UOp, str] = {}
+    first = ""
+    for u in sorted(dict.fromkeys(u for u in linear.src if u.op is Op.DEFINE_LOCAL), key=lambda u: -_element(u).itemsize):
+        name = scope.leaf[u] = scope.names.new(u.arg.name or "tile", numbered=not u.arg.name)
+        template = form.dialect.local if not u.arg.dynamic else form.again if first else form.dynamic
+        text = template.format(type=scope.prelude.type(_element(u)), name=name, size=u.arg.size, n=len(declared), first=first)
+        if u.arg.dynamic and form.dynamic_given and not first:
+            declared.append(text)
+            first = name
+        else:
+            inside[u] = text
+    return inside
+
+
+def _common(form: Form, offsets: Mapping[UOp, int], called: str, scope: _Scope) -> dict[UOp, str]:
+    """The declarations of the memory that all groups share."""
+    inside: dict[UOp, str] = {}
+    for u, offset in offsets.items():
+        name = scope.leaf[u] = scope.names.new(u.arg.name or "common", numbered=not u.arg.name)
+        inside[u] = form.common.format(type=scope.prelude.type(_element(u)), name=name, at=f"({called} + {offset})" if offset else called)
+    return inside
 
 
 def _opening(opening: str, text: str) -> list[str]:
     """Its lines, without names of constants that the text does not have."""
     used = set(re.findall(r"\w+", text))
     return [line for line in opening.splitlines() if (m := _CONSTANT.match(line)) is None or m[1] in used]
-
-
-_Scope = tuple[Prelude, Names, dict[UOp, str], Collection[int]]
 
 
 def _parameters(form: Form, linear: UOp, meta: Metadata, scope: _Scope) -> list[str]:
@@ -178,8 +213,8 @@ def _shape(form: Form, meta: Metadata) -> str:
     return form.shape.format(x=x, y=y, z=z, items=x * y * z)
 
 
-def _comment(name: str, meta: Metadata) -> str:
+def _comment(name: str, meta: Metadata, phases: int) -> str:
     """What the kernel is called with."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
     local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
-    return f"// {name}({args})\n// {' x '.join(extent_text(s) for s in meta.global_size)} of {local}"
+    return f"// {name}({args})\n// {' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(phases)}"

@@ -56,7 +56,8 @@ FORM = Form(
     scalar="constant {type} &{name} [[buffer({n})]]",
     dynamic="threadgroup {type} *{name} [[threadgroup(0)]]",
     dynamic_given=True,
-    spaces={Op.PARAM: "device", Op.DEFINE_LOCAL: "threadgroup"},
+    common="device {type} *{name} = (device {type} *){at};",
+    spaces={Op.PARAM: "device", Op.DEFINE_SCRATCH: "device", Op.DEFINE_LOCAL: "threadgroup"},
     atomics=frozenset((dtypes.i32, dtypes.u32, dtypes.f32)),
     extra=("uint3 group_id [[threadgroup_position_in_grid]]", "uint3 item_id [[thread_position_in_threadgroup]]",
            "uint3 grid_id [[thread_position_in_grid]]"),
@@ -76,5 +77,5 @@ def render_metal(linear: UOp, meta: Metadata, name: str) -> str:
 def metal_target(limits: Limits | None = None) -> Target:
     """What Apple's GPUs with Metal 3 can do: no f64."""
     usual = Limits(grid=((1 << 31) - 1,) * 3, block=(1024, 1024, 1024), threads=1024, shared_bytes=SHARED_BYTES, buffers=BUFFERS)
-    return Target("metal", "metal3", CPU_ARITHMETIC - WITHOUT, frozenset(dtypes.ALL) - WITHOUT, CPU_NATIVE, ids=True, branches=True,
-                  limits=limits or usual)
+    return Target("metal", "metal3", CPU_ARITHMETIC - WITHOUT, frozenset(dtypes.ALL) - WITHOUT, CPU_NATIVE, ids=True, phases=True,
+                  branches=True, limits=limits or usual)

@@ -1,7 +1,8 @@
 """OpenCL C 1.2: its table, and kernels in it.
 
 Owns: the spellings and words of the language, the form of a kernel function. Must not know devices.
-Invariant: the dynamic memory of a group, if the kernel has any, comes behind its other arguments, and then the record of messages.
+Invariant: the dynamic memory of a group, if the kernel has any, comes behind its other arguments, then the record of messages, then the
+memory that all groups share.
 """
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ FORM = Form(
     dynamic="__local {type} *{name}",
     dynamic_given=True,
     again="__local {type} *{name} = (__local {type} *){first};",
-    spaces={Op.PARAM: "global", Op.DEFINE_LOCAL: "local"},
+    common="__global {type} *{name} = (__global {type} *){at};",
+    spaces={Op.PARAM: "global", Op.DEFINE_SCRATCH: "global", Op.DEFINE_LOCAL: "local"},
     atomics=frozenset((dtypes.i32, dtypes.u32, dtypes.i64, dtypes.u64, dtypes.f32, dtypes.f64)),
 )
 

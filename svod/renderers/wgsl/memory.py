@@ -15,22 +15,40 @@ from svod.renderers.wgsl.values import Abilities, packed, value_type
 
 _ATOMICS = {AtomicKind.ADD: "atomicAdd", AtomicKind.MIN: "atomicMin", AtomicKind.MAX: "atomicMax", AtomicKind.AND: "atomicAnd",
             AtomicKind.OR: "atomicOr", AtomicKind.XOR: "atomicXor", AtomicKind.EXCHANGE: "atomicExchange"}
+SCRATCH = "scratch"
+"""What the memory that all groups share is called."""
 _BITS = {"f32": "u32", "f64": "u64"}
 _BIT_LOGIC = frozenset((AtomicKind.AND, AtomicKind.OR, AtomicKind.XOR))
 
 
 @dataclass
 class Memory:
-    """A memory under its name. `shared`: of buffers, and of groups. `atomic`: an ATOMIC goes there. `writes`: anything does."""
+    """A memory under its name. `buffer`: its elements may share words. `atomic`: an ATOMIC goes there. `writes`: anything does. `within`:
+    the struct that it is a member of, if any."""
 
-    name: str
+    member: str
     dtype: DType
     able: Abilities
     prelude: Prelude
     buffer: bool = False
     writes: bool = True
     atomic: bool = False
+    within: str = ""
     helpers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the array is called."""
+        return f"{self.within}.{self.member}" if self.within else self.member
+
+    @property
+    def helper(self) -> str:
+        """What the names of its helpers end with."""
+        return f"{self.within}_{self.member}" if self.within else self.member
+
+    def words(self, size: int) -> int:
+        """How many elements an array of `size` of ours has."""
+        return -(-size >> self._where()[0]) if self.packed else size
 
     @property
     def packed(self) -> bool:
@@ -83,7 +101,7 @@ class Memory:
 
     def _getter(self) -> str:
         shift, bits, _ = self._where()
-        name = f"get_{self.name}"
+        name = f"get_{self.helper}"
         word = f"atomicLoad(&{self.name}[at >> {shift}u])" if self.writes else f"{self.name}[at >> {shift}u]"
         word = f"bitcast<i32>({word})" if self.value == "i32" else word
         found = f"extractBits({word}, (u32(at) & {(1 << shift) - 1}u) * {bits}u, {bits}u)"
@@ -93,7 +111,7 @@ class Memory:
 
     def _setter(self) -> str:
         shift, bits, mask = self._where()
-        name = f"set_{self.name}"
+        name = f"set_{self.helper}"
         code = "select(0u, 1u, value)" if self.dtype.is_bool else "value" if self.value == "u32" else "bitcast<u32>(value)"
         self.helpers.setdefault(name, f"""fn {name}(at: i32, value: {self.value}) {{
   let shift = (u32(at) & {(1 << shift) - 1}u) * {bits}u;
@@ -120,7 +138,7 @@ class Memory:
         return f"{self._looped(kind)}({at}, {given[0]})"
 
     def _exchanged(self) -> str:
-        name = f"compare_exchange_{self.name}"
+        name = f"compare_exchange_{self.helper}"
         self.helpers.setdefault(name, f"""fn {name}(at: i32, expected: {self.value}, value: {self.value}) -> {self.value} {{
   var seen = {self._bits('expected')};
   loop {{
@@ -137,7 +155,7 @@ class Memory:
 
     def _looped(self, kind: AtomicKind) -> str:
         """A read-modify-write of a float: its bits are compared and exchanged until nobody came between."""
-        name = f"atomic_{kind.value}_{self.name}"
+        name = f"atomic_{kind.value}_{self.helper}"
         new = "old + value" if kind is AtomicKind.ADD else f"{self.prelude.extreme(kind.value, self.value)}(old, value)"
         self.helpers.setdefault(name, f"""fn {name}(at: i32, value: {self.value}) -> {self.value} {{
   var seen = atomicLoad(&{self.name}[at]);

@@ -1,26 +1,26 @@
 """A LINEAR program of one work item as a compute shader.
 
-Owns: the declarations around the function. Must not know devices. Invariants: the bindings of group 0 are the buffers in ABI order, behind
-them the launch block (see launch.py), then the record of what a kernel says, if it says anything; a buffer that is not written is declared
-so; the text depends on the arguments alone. A constant that a launch sets is an `override`: `dynamic_elements`, of the dynamic memory of a
-group.
+Owns: the declarations around the functions, one for each phase. Must not know devices. Invariants: the bindings of group 0 are the buffers
+in ABI order, behind them the launch block (see launch.py), then the record of what a kernel says, if it says anything, then the memory that
+all groups share, if there is any, as one struct; a buffer that is not written is declared so; the text depends on the arguments alone.
+A constant that a launch sets is an `override`: `dynamic_elements`, of the dynamic memory of a group.
 """
 from __future__ import annotations
 
-from svod.dtype import PtrDType, dtypes
+from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
-from svod.ir.args import BarrierScope
 from svod.ir.bounds import interval
 from svod.ir.ops import ELEMENTWISE, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import root
 from svod.renderers.c.expr import ATOM, LESS, Expr, Names
 from svod.renderers.extents import extent_text
+from svod.renderers.phases import group_memory, item_phases, phase_names, said_phases, scratch
 from svod.renderers.records import Layout
 from svod.renderers.wgsl.body import DIRECT_ITEMS, Body, direct_id
 from svod.renderers.wgsl.elementwise import Types
 from svod.renderers.wgsl.launch import Member, members
-from svod.renderers.wgsl.memory import Memory
+from svod.renderers.wgsl.memory import SCRATCH, Memory
 from svod.renderers.wgsl.messages import Record
 from svod.renderers.wgsl.pieces import Prelude
 from svod.renderers.wgsl.values import Abilities
@@ -37,10 +37,10 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide
 
     `wide`: for launches in which an index is beyond MOST_INDEX; another shader, slower, and only for devices with 64-bit integers.
     """
-    _check(linear, name)
     linear = _limited(linear, wide=wide)
     types, names = Types(able, Prelude(), wide_values(linear)), Names(WORDS)
-    function = names.new(name)
+    parts = item_phases(linear)
+    functions = [names.new(n) for n in phase_names(name, len(parts))]
     atomic = {root(u.src[0]) for u in linear.src if u.op is Op.ATOMIC}
     memories: dict[UOp, Memory] = {}
     bindings = _buffers(linear, meta, types, names, atomic, memories)
@@ -50,29 +50,26 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide
     bindings.append(f"@group(0) @binding({len(meta.buffers)}) var<uniform> launch: Launch;")
     record = Record(names.new("record"), Layout.of(linear))
     if record.layout.words:
-        bindings.append(f"@group(0) @binding({len(meta.buffers) + 1}) var<storage, read_write> {record.name}: array<atomic<u32>>;")
-    body = Body(list(linear.src), types, names, leaf, memories, record)
-    for u in linear.src:
-        body.run(u)
-    body.settle()
+        bindings.append(f"@group(0) @binding({len(bindings)}) var<storage, read_write> {record.name}: array<atomic<u32>>;")
+    if common := _common(linear, types, atomic, memories):
+        bindings += [common, f"@group(0) @binding({len(bindings)}) var<storage, read_write> {SCRATCH}: Scratch;"]
     direct = meta.local_size is None
+    guard = _outside(meta) if direct else []
+    text = []
+    for function, part in zip(functions, parts, strict=True):
+        body = Body(part, types, Names(names.taken), leaf, dict(memories), record)
+        for u in part:
+            body.run(u)
+        body.settle()
+        text += [f"@compute @workgroup_size({_group(meta, name)})",
+                 f"fn {function}(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) item: vec3<u32>) {{",
+                 *guard, *(f"  {t}" for t in body.top), *body.lines, "}"]
     helpers = [t for m in memories.values() for t in m.helpers.values()]
     block = [*(["items: vec3<u32>"] if direct else []), *(f"{called[m.param.name]}: {m.type}" for m in scalars)]
     struct = "\n".join(["struct Launch {", *(f"  {x}," for x in ["first: vec3<u32>", "zero: u32", *block]), "}"])
-    guard = _outside(meta) if direct else []
-    parts = [_comment(name, meta), *(["enable f16;"] if _uses_f16(able, meta, linear) else []), struct, *bindings, *shared,
-             *filter(None, [types.prelude.text()]), *helpers,
-             f"@compute @workgroup_size({_group(meta, name)})",
-             f"fn {function}(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) item: vec3<u32>) {{",
-             *guard, *(f"  {t}" for t in body.top), *body.lines, "}", ""]
-    return "\n".join(parts)
-
-
-def _check(linear: UOp, name: str) -> None:
-    for u in linear.src:
-        if u.op is Op.DEFINE_SCRATCH or (u.op is Op.BARRIER and u.arg is BarrierScope.GRID):
-            raise UnsupportedError(f"kernel {name!r} waits for all groups, or shares memory with them, inside of one launch", at=repr(u),
-                                   hint="make two kernels of it, and keep what they share in a buffer")
+    parts_ = [_comment(name, meta, len(parts)), *(["enable f16;"] if _uses_f16(able, meta, linear) else []), struct, *bindings, *shared,
+              *filter(None, [types.prelude.text()]), *helpers, *text, ""]
+    return "\n".join(parts_)
 
 
 def _limited(linear: UOp, *, wide: bool) -> UOp:
@@ -115,8 +112,7 @@ def _shared(linear: UOp, types: Types, names: Names, atomic: set[UOp], memories:
         if u.arg.dynamic and any(DYNAMIC in line for line in out):
             raise UnsupportedError("dynamic shared memory of elements of two types has no form in WGSL: they would be the same memory",
                                    hint="use one type, and bitcast what is read")
-        base = u.dtype.base if isinstance(u.dtype, PtrDType) else dtypes.u8
-        m = memories[u] = Memory(names.new(u.arg.name or "tile", numbered=not u.arg.name), base, types.able, types.prelude,
+        m = memories[u] = Memory(names.new(u.arg.name or "tile", numbered=not u.arg.name), _base(u), types.able, types.prelude,
                                  atomic=u in atomic)
         if u.arg.dynamic:
             out.append(f"override {DYNAMIC}: u32 = 1u;")
@@ -124,17 +120,29 @@ def _shared(linear: UOp, types: Types, names: Names, atomic: set[UOp], memories:
     return out
 
 
+def _common(linear: UOp, types: Types, atomic: set[UOp], memories: dict[UOp, Memory]) -> str:
+    """The type of the memory that all groups share, if there is any. Its members take no more than what the launch gives each."""
+    called = Names(WORDS)
+    members = []
+    for u in sorted(scratch(linear)[0], key=lambda u: -_base(u).itemsize):
+        m = memories[u] = Memory(called.new(u.arg.name or "common", numbered=not u.arg.name), _base(u), types.able, types.prelude, True,
+                                 atomic=u in atomic, within=SCRATCH)
+        members.append(f"  {m.member}: array<{m.element()}, {m.words(u.arg.size)}>,")
+    return "\n".join(["struct Scratch {", *members, "}"]) if members else ""
+
+
+def _base(memory: UOp) -> DType:
+    return memory.dtype.base if isinstance(memory.dtype, PtrDType) else dtypes.u8
+
+
 def shared_bytes(linear: UOp, able: Abilities) -> int:
-    """Bytes that a group of a program shares, but for dynamic ones: narrow elements take a word each."""
-    total = 0
-    for u in dict.fromkeys(u for u in linear.toposort() if u.op is Op.DEFINE_LOCAL and not u.arg.dynamic):
-        total += element_bytes(u, able) * u.arg.size
-    return total
+    """Bytes that a group of a program shares in any phase, but for dynamic ones: narrow elements take a word each."""
+    return max(sum(element_bytes(u, able) * int(u.arg.size) for u in phase) for phase in group_memory(linear))
 
 
 def element_bytes(memory: UOp, able: Abilities) -> int:
     """Bytes that an element of memory of a group takes."""
-    base = memory.dtype.base if isinstance(memory.dtype, PtrDType) else dtypes.u8
+    base = _base(memory)
     return base.itemsize if base is dtypes.f16 and able.f16 else max(4, base.itemsize)
 
 
@@ -179,12 +187,12 @@ def _outside(meta: Metadata) -> list[str]:
     return [f"  if ({' || '.join(tests)}) {{ return; }}"]
 
 
-def _comment(name: str, meta: Metadata) -> str:
+def _comment(name: str, meta: Metadata, phases: int) -> str:
     """What the kernel is called with, and how often it runs."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
     local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
     where = f"group 0: buffers at 0 to {len(meta.buffers) - 1}, " if meta.buffers else "group 0: "
-    launch = f"{' x '.join(extent_text(s) for s in meta.global_size)} of {local}"
+    launch = f"{' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(phases)}"
     text = f"{name}({args})\n{launch}\n{where}launch block at {len(meta.buffers)}"
     return "\n".join(f"// {line}" for line in text.splitlines())
 

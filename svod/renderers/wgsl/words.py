@@ -22,6 +22,6 @@ noperspective null nullptr of operator package packoffset pass patch pixelfragme
 readonly ref regardless register reinterpret_cast require resource restrict self set shared sizeof smooth snorm static static_assert
 static_cast std subroutine super target template this thread_local throw trait try type typedef typeid typename typeof union unless
 unorm unsafe unsized use using varying virtual volatile wgsl where with writeonly yield"""
-_OURS = "launch Launch group item"
+_OURS = "launch Launch group item scratch Scratch"
 
 WORDS = frozenset(" ".join((_KEYWORDS, _TYPES, _FUNCTIONS, _RESERVED, _OURS)).split())

@@ -17,6 +17,7 @@ from svod.dtype import dtypes
 from svod.errors import LaunchError
 from svod.ir.threads import grid_variable
 from svod.testing.kernels import axes, p
+from svod.testing.phases import GROUPS, ITEMS, handed_round
 from svod.testing.threads import Threads
 
 CUDA = pytest.mark.devices("CUDA")
@@ -296,3 +297,43 @@ def test_a_stream_that_waits_for_nobody_waits_for_copies_to_the_device(device: s
         program.execute([out, b], [N], stream=number, wait=False)
         driver.call("waiting", driver.api.synchronize, apart)
         assert (out.numpy() == value + 1).all()
+
+
+# --- kernels of several phases -------------------------------------------------------------------------------------------------------
+
+@CUDA
+def test_phases_in_two_streams_share_nothing(device: svod.Device) -> None:
+    program, many = device.compile(handed_round()), GROUPS * ITEMS
+    streams = [Stream(device) for _ in range(2)]
+    inputs = [np.arange(many, dtype=np.float32) + k for k in range(6)]
+    made = [(svod.Buffer(device, many, dtypes.f32), svod.Buffer.from_numpy(a, device)) for a in inputs]
+    for k, (out, a) in enumerate(made):
+        program.execute([out, a], [], stream=streams[k % 2], wait=False)
+    for s in streams:
+        s.synchronize()
+    for (out, _), a in zip(made, inputs, strict=True):
+        np.testing.assert_array_equal(out.numpy(), a[::-1] * 2 + np.arange(many) % 2)
+
+
+@CUDA
+def test_phases_in_a_graph(device: svod.Device) -> None:
+    graphs(device)
+    program, many = device.compile(handed_round()), GROUPS * ITEMS
+    a = np.arange(many, dtype=np.float32)
+    x, y, z = (svod.Buffer.from_numpy(a, device) for _ in range(3))
+    with Graph(device) as graph:
+        program(y, x)
+        program(z, y)
+    odd = np.arange(many, dtype=np.float32) % 2
+    for k in range(3):
+        x.copyin(a + np.float32(k))
+        graph.launch()
+        once = (a + np.float32(k))[::-1] * 2 + odd
+        np.testing.assert_array_equal(z.numpy(), once[::-1] * 2 + odd)
+
+
+@CUDA
+def test_what_a_kernel_of_several_phases_takes(device: svod.Device) -> None:
+    found = device.compile(handed_round()).resources
+    assert found["work_items"] >= ITEMS
+    assert found["registers"] >= 0

@@ -12,9 +12,9 @@ from svod.device.cuda.nvrtc import nvrtc
 from svod.device.lowering import lowered
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import ConfigError, DeviceUnavailable, UnsupportedError
-from svod.ir.args import AtomicKind, BarrierScope, MmaArg, SpecialKind
+from svod.ir.args import AtomicKind, MmaArg, SpecialKind
 from svod.ir.ops import Op
-from svod.renderers.c.cuda import LIBRARY_WORDS, capability, cuda_target, entry, render_cuda
+from svod.renderers.c.cuda import LIBRARY_WORDS, capability, cuda_target, entries, render_cuda
 from svod.renderers.c.cuda_pieces import PIECES
 from svod.target import Limits
 from svod.target.abi import describe
@@ -64,7 +64,7 @@ def test_words_of_the_language_are_no_names() -> None:
     text = source(UOp.sink(p(0, "fmaf")[i].store(p(1, "threadIdx")[i].load()), name="sqrtf"))
     assert "fmaf1[v1] = threadIdx1[v1];" in text
     assert "void sqrtf1(" in text
-    assert entry("sqrtf") == "sqrtf1"
+    assert entries("sqrtf", 2) == ["sqrtf1", "sqrtf_phase2"]
     cubin(text)
 
 
@@ -97,12 +97,6 @@ def test_sums_use_the_instruction() -> None:
     data = UOp.param(0, dtypes.f32, name="data")
     k.atomic(AtomicKind.ADD, data, 0, k.load(data, k.item()))
     assert "return atomicAdd(p, value);" in source(k.kernel())
-
-
-def test_waiting_for_all_groups_is_refused() -> None:
-    linear = UOp(Op.LINEAR, (UOp.barrier(scope=BarrierScope.GRID),))
-    with pytest.raises(UnsupportedError, match="waits for all groups"):
-        render_cuda(linear, describe(linear), "k")
 
 
 def test_what_is_no_architecture_is_refused() -> None:

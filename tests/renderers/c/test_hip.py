@@ -10,11 +10,9 @@ from svod.device.hip.compiler import HipCompiler, clang
 from svod.device.lowering import lowered
 from svod.dtype import DType, dtypes
 from svod.errors import ConfigError, UnsupportedError
-from svod.ir.args import BarrierScope
 from svod.ir.ops import Op
 from svod.renderers.c.hip import hip_target, render_hip, wave
 from svod.target import Limits
-from svod.target.abi import describe
 from svod.testing.kernels import CASES, axes, p
 from svod.testing.random_threads import random_thread_case
 
@@ -81,12 +79,6 @@ def test_products_and_sums_are_not_fused_unless_told() -> None:
 def test_atomics_of_other_types_are_refused(atomics: Atomics) -> None:
     with pytest.raises(UnsupportedError, match=r"ATOMIC add of i8 is not available in HIP C\+\+"):
         source(atomics(dtypes.i8))
-
-
-def test_waiting_for_all_groups_is_refused() -> None:
-    linear = UOp(Op.LINEAR, (UOp.barrier(scope=BarrierScope.GRID),))
-    with pytest.raises(UnsupportedError, match="waits for all groups"):
-        render_hip(linear, describe(linear), "k")
 
 
 def test_what_is_no_architecture_is_refused() -> None:

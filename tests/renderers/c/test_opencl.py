@@ -3,15 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 import svod
 from svod import UOp
-from svod.errors import UnsupportedError
-from svod.ir.args import BarrierScope
-from svod.ir.ops import Op
-from svod.renderers.c.opencl import render_opencl
-from svod.target.abi import describe
 from svod.testing.kernels import axes, p
 
 
@@ -32,9 +25,3 @@ def test_words_of_the_language_are_no_names() -> None:
     text = source(UOp.sink(p(0, "fma")[i].store(p(1, "as_int")[i].load()), name="sqrt"))
     assert "__global float *fma1" in text
     assert "void sqrt1(" in text
-
-
-def test_waiting_for_all_groups_is_refused() -> None:
-    linear = UOp(Op.LINEAR, (UOp.barrier(scope=BarrierScope.GRID),))
-    with pytest.raises(UnsupportedError, match="waits for all groups"):
-        render_opencl(linear, describe(linear), "k")

@@ -12,7 +12,7 @@ from svod import UOp
 from svod.device.webgpu.backend import WebGPURenderer, webgpu_target
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import UnsupportedError
-from svod.ir.args import AtomicKind, BarrierScope, SpecialKind
+from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
 from svod.renderers.wgsl.ends import with_ends_seen
 from svod.renderers.wgsl.launch import Block, members
@@ -222,12 +222,6 @@ def test_the_launch_block_has_each_scalar_at_its_place() -> None:
 
 
 # --- what has no form ----------------------------------------------------------------------------------------------------------------
-
-def test_waiting_for_all_groups_is_refused() -> None:
-    linear = UOp(Op.LINEAR, (UOp.barrier(scope=BarrierScope.GRID),))
-    with pytest.raises(UnsupportedError, match="waits for all groups"):
-        render_wgsl(linear, describe(linear), "k", Abilities())
-
 
 def test_vectors_and_gated_atomics_are_refused() -> None:
     out = UOp.param(0, dtypes.f32, name="out")
