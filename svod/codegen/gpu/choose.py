@@ -11,14 +11,15 @@ from svod.codegen.analysis import conflicts, owns_memory, pointer, reach, trips
 from svod.codegen.closers import awaited, effects_of
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import require_supported, rules_for
-from svod.codegen.gpu.grid import around, spread_loops
+from svod.codegen.gpu.grid import spread_loops
 from svod.codegen.gpu.opts import grouped
-from svod.codegen.gpu.parts import Part, able_loops, in_turn, most_items, write_parts
+from svod.codegen.gpu.parts import Part, Turns, able_loops, in_phases, in_turn, most_items, write_parts
 from svod.codegen.gpu.product import Product, product_plans, write_product
-from svod.codegen.gpu.rows import FILL, Rows, rows_plans, work, write_rows
+from svod.codegen.gpu.rows import FILL, Rows, around_work, rows_plans, write_rows
 from svod.codegen.gpu.share import Share
 from svod.codegen.gpu.turn import Turn, turn_plans, write_turn
 from svod.codegen.gpu.units import Units, unit_plans, write_units
+from svod.codegen.gpu.wide import wide_plans, write_alone
 from svod.codegen.ids import has_core
 from svod.codegen.lower import Fused
 from svod.codegen.order import order_of
@@ -28,7 +29,7 @@ from svod.errors import ScheduleError
 from svod.ir.ops import Op
 from svod.ir.pattern import RuleSet
 from svod.ir.uop import UOp
-from svod.target import Limits, Target
+from svod.target import Target
 
 
 def independent(sink: UOp) -> bool:
@@ -72,7 +73,7 @@ def shared_work(sink: UOp, target: Target, contract: str, fused: Fused) -> UOp |
     if sink.arg.opts is not None:
         return _by_hand(share, sink, effects, target)
     if (len(effects) > 1 and any(e.op is Op.END for e in effects)) or any(awaited(e) for e in effects):
-        return program(share, target) if _parts(share, sink, target.limits) else None
+        return program(share, target) if _parts(share, sink, target) else None
     if not effects or not independent(sink):
         return None
     effect = effects[0] if len(effects) == 1 else UOp.group(*effects)
@@ -80,7 +81,9 @@ def shared_work(sink: UOp, target: Target, contract: str, fused: Fused) -> UOp |
     units = target.products if contract != "off" else frozenset()
     if (plan := _cheapest(effect, able, replace(target, products=units))) is None:
         return None
-    if isinstance(plan, Rows):
+    if isinstance(plan, Rows) and plan.parts > 1:
+        write_alone(share, plan)
+    elif isinstance(plan, Rows):
         write_rows(share, plan, target.limits)
     elif isinstance(plan, Turn):
         write_turn(share, plan, target.limits)
@@ -112,32 +115,41 @@ def _cheapest(effect: UOp, able: list[UOp], target: Target) -> Plan | None:
         plans += turn_plans(effect, able, target.limits)
     else:
         products = list(product_plans(effect, able, target.limits))
-        plans += [*rows_plans(effect, able, target.limits), *products, *unit_plans(products, target.products, target.limits)]
+        rows = list(rows_plans(effect, able, target.limits))
+        plans += [*rows, *wide_plans(rows, target.limits)] if target.phases else rows
+        plans += [*products, *unit_plans(products, target.products, target.limits)]
     plan = min(plans, key=lambda p: p.cost, default=None)
     return plan if plan is not None and plan.cost < _by_themselves(effect, able) else None
 
 
-def _parts(share: Share, sink: UOp, limits: Limits) -> bool:
+def _parts(share: Share, sink: UOp, target: Target) -> bool:
     """Writes a kernel of several effects; whether it can be written so."""
-    effects = in_turn(sink)
+    effects, limits = in_turn(sink), target.limits
     if effects is None:
         return False
-    waiting, parts = not independent(sink), []
+    parts = []
     for e in effects:
         one = sink.replace(src=(e,))
         if not independent(one):
             return False
-        able = spread_loops(e, order_of(one), one)
-        rows = min((p for p in rows_plans(e, able, limits) if p.along), key=lambda p: p.cost, default=None)
-        if rows is not None and rows.cost >= _by_themselves(e, able):
-            rows = None
-        parts.append(Part(e, able_loops(able), rows))
-    size = most_items(limits, waiting=waiting)
+        parts.append(_part(e, spread_loops(e, order_of(one), one), target))
+    turns = Turns.NONE if independent(sink) else Turns.PHASES if target.phases and in_phases(parts, limits) else Turns.GROUP
+    size = most_items(limits, turns)
     shared = sum(u.dtype.itemsize * size for p in parts if p.rows is not None for g in p.rows.shared for u in g)
     if shared > limits.shared_bytes or not any(p.able or p.rows for p in parts):
         return False
-    write_parts(share, parts, limits, waiting=waiting)
+    write_parts(share, parts, limits, turns)
     return True
+
+
+def _part(effect: UOp, able: list[UOp], target: Target) -> Part:
+    """How an effect beside others is done."""
+    plans = [p for p in rows_plans(effect, able, target.limits) if p.along]
+    if target.phases:  # groups have one size in all phases
+        size = most_items(target.limits, Turns.PHASES)
+        plans += [replace(p, lanes=size) for p in wide_plans(plans, target.limits) if p.slots == 1]
+    rows = min(plans, key=lambda p: p.cost, default=None)
+    return Part(effect, able_loops(able), rows if rows is not None and rows.cost < _by_themselves(effect, able) else None)
 
 
 def _rules(target: Target, contract: str) -> tuple[RuleSet, ...]:
@@ -155,8 +167,4 @@ def program(share: Share, target: Target) -> UOp:
 
 def _by_themselves(effect: UOp, able: list[UOp]) -> float:
     """The time of a grid of work items, each of which does all that one iteration needs, in accesses of one work item."""
-    loops = able[:3]
-    items = trips(loops)
-    stores = [u for u in effect.toposort() if u.op is Op.STORE]
-    total = trips(r for r in around(effect)) * work(reach(stores), loops[0] if loops else None, frozenset())
-    return total / min(items, FILL)
+    return around_work(effect, able) / min(trips(able[:3]), FILL)

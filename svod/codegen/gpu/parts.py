@@ -1,17 +1,19 @@
-"""Kernels of several effects: each is done by all work items of the launch; those that need one another by one group, with barriers.
+"""Kernels of several effects: each is done by all work items of the launch; those that need one another in phases, or by one group.
 
 Owns: the order of such effects, the program of one after the other. Must not know renderers.
-Invariants: effects of which one touches what another writes are done by one group, in the order in which they are written, with a barrier
-between them; all work items reach every barrier.
+Invariants: effects of which one touches what another writes are done in the order in which they are written: each is a phase, or one group
+does all of them, with a barrier between them; all work items of a group reach every barrier.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-from svod.codegen.analysis import bounded_by_memory
+from svod.codegen.analysis import bounded_by_memory, trips
 from svod.codegen.closers import awaited, effects_of
-from svod.codegen.gpu.rows import MOST, USUAL, Rows, direction, write_effect
+from svod.codegen.gpu.rows import FILL, MEET, MOST, PHASE, USUAL, Rows, around_work, direction, effort, power, write_effect
 from svod.codegen.gpu.share import Env, Flat, Lanes, Share, local, simple
+from svod.codegen.gpu.wide import groups_of, unknown, write_wide
 from svod.codegen.simt.emit import index
 from svod.dtype import dtypes
 from svod.ir.args import SpecialKind
@@ -23,11 +25,20 @@ from svod.target import Limits
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One effect: `rows`, a plan whose rows are shared by the whole group, or None: each work item does iterations of the loops `able`."""
+    """One effect: `rows`, a plan whose rows are shared by the whole group, or by several groups, or None: each work item does iterations of
+    the loops `able`."""
 
     effect: UOp
     able: tuple[UOp, ...]
     rows: Rows | None
+
+
+class Turns(Enum):
+    """What effects wait for."""
+
+    NONE = "nothing"
+    GROUP = "a barrier of the group: one group does all of them"
+    PHASES = "all groups: each effect is a phase"
 
 
 def in_turn(sink: UOp) -> list[UOp] | None:
@@ -63,24 +74,44 @@ def able_loops(able: list[UOp]) -> tuple[UOp, ...]:
     return tuple(r for r in able if not bounded_by_memory(r))
 
 
-def most_items(limits: Limits, *, waiting: bool) -> int:
+def most_items(limits: Limits, turns: Turns) -> int:
     """Work items of a group: a power of two."""
-    return 1 << (min(limits.threads, limits.block[0], MOST if waiting else USUAL).bit_length() - 1)
+    return power(min(limits.threads, limits.block[0], MOST if turns is Turns.GROUP else USUAL))
 
 
-def write_parts(share: Share, parts: list[Part], limits: Limits, *, waiting: bool) -> None:
-    """The program of a work item. `waiting`: each part waits for the one before."""
-    size = most_items(limits, waiting=waiting)
+def in_phases(parts: list[Part], limits: Limits) -> bool:
+    """Whether effects that wait for one another are done sooner in a phase each than by one group."""
+    if any(unknown(p.rows.rows if p.rows is not None else p.able) for p in parts) or any(p.rows and p.rows.parts > 1 for p in parts):
+        return True
+    size, together, apart = most_items(limits, Turns.GROUP), 0.0, 0.0
+    for p in parts:
+        if p.rows is not None:
+            many = trips(p.rows.rows)
+            total, items = effort(p.rows) * many, many * most_items(limits, Turns.PHASES)
+        else:
+            total, items = around_work(p.effect, list(p.able)), trips(p.able)
+        together += total / min(items, size) + MEET
+        apart += total / min(items, FILL) + PHASE
+    return apart < together
+
+
+def write_parts(share: Share, parts: list[Part], limits: Limits, turns: Turns) -> None:
+    """The program of a work item."""
+    size = most_items(limits, turns)
     number = local(0, size)
     wanted = index(1)
-    for part in parts if not waiting else []:
+    for part in parts if turns is not Turns.GROUP else []:
         wanted = wanted.maximum(_groups(share, part, size))
     launched = simple(wanted.minimum(limits.grid[0]))
     group = UOp.special(SpecialKind.GLOBAL, 0, launched)
     for k, part in enumerate(parts):
-        if k and waiting:
+        if k and turns is Turns.GROUP:
             share.wait()
-        if part.rows is not None:
+        elif k and turns is Turns.PHASES:
+            share.out.phase()
+        if part.rows is not None and part.rows.parts > 1:
+            write_wide(share, part.rows, group, launched)
+        elif part.rows is not None:
             _by_groups(share, part.rows, (group, launched), Lanes(number, size, index(0), 1))
         else:
             _by_items(share, part, (simple(group * size + number), simple(launched * size)))
@@ -96,6 +127,8 @@ def _flat(share: Share, ranges: tuple[UOp, ...]) -> Flat | None:
 
 def _groups(share: Share, part: Part, size: int) -> UOp:
     """How many groups a part can use."""
+    if part.rows is not None and part.rows.parts > 1:
+        return groups_of(share, part.rows)
     flat = _flat(share, part.rows.rows if part.rows is not None else part.able)
     if flat is None:
         return index(1)
@@ -122,9 +155,9 @@ def _by_groups(share: Share, plan: Rows, place: tuple[UOp, UOp], lanes: Lanes) -
     if flat is not None:
         k = share.out.range(index(0), simple((flat.count - group + (launched - 1)) // launched))
         env = flat.env(simple(group + k * launched))
+    opened = share.out.branch(simple(group.eq(0))) if flat is None else False
     for g in plan.shared:
         share.together(list(g), direction((a for u in g for a in u.src[0].find(Op.LOAD)), g[0].src[1:]), env, lanes)
-    opened = share.out.branch(simple(group.eq(0))) if flat is None else False
     write_effect(share, plan.effect, env, lanes)
     share.out.end_branch(opened)
     if k is not None:

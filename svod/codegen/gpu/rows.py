@@ -32,6 +32,8 @@ MEET = 20.0
 """Time to combine the partial results of a group, from the first barrier to the last."""
 COMBINE = 2.0
 """Cost of that for each work item, where other groups work meanwhile."""
+PHASE = 40.0
+"""Time from one phase to the next: a launch more."""
 MOST = 1024
 """Work items of a group, at most: no GPU has larger ones."""
 USUAL = 256
@@ -47,7 +49,8 @@ NEAR = 32
 @dataclass(frozen=True, slots=True)
 class Rows:
     """A plan: `rows`, the innermost first, each shared by `lanes` work items; `slots` rows for each group; `shared` reductions over rows,
-    those together that are done in one loop. `along`: neighbouring work items are neighbours in the row; else they are in such rows."""
+    those together that are done in one loop. `along`: neighbouring work items are neighbours in the row; else they are in such rows.
+    `parts`: groups that share each row, at most; see wide.py where there are several."""
 
     effect: UOp
     rows: tuple[UOp, ...]
@@ -56,6 +59,7 @@ class Rows:
     slots: int
     along: bool
     cost: float
+    parts: int = 1
 
     def bytes(self) -> int:
         """Memory of the group."""
@@ -91,16 +95,16 @@ def _plan(effect: UOp, rows: tuple[UOp, ...], beside: int, limits: Limits) -> Ro
     most = min(limits.threads, MOST)
     if not beside:
         lanes = _lanes(long, many, min(most, limits.block[0]))
-        slots = _power(min(max(1, SMALL // lanes), trip(rows[0]), limits.block[1], most // lanes)) if rows else 1
+        slots = power(min(max(1, SMALL // lanes), trip(rows[0]), limits.block[1], most // lanes)) if rows else 1
     else:
-        slots = _power(min(beside, trip(rows[0]), limits.block[0]))
-        lanes = _power(min(max(1, long // 4), max(1, USUAL // slots), limits.block[1]))
+        slots = power(min(beside, trip(rows[0]), limits.block[0]))
+        lanes = power(min(max(1, long // 4), max(1, USUAL // slots), limits.block[1]))
         while lanes * 8 <= long and lanes * slots * 2 <= most and lanes * 2 <= limits.block[1] and many * lanes < FILL:
             lanes *= 2
     if lanes < 2:
         return None
     plan = Rows(effect, rows, shared, lanes, slots, not beside, 0.0)
-    return replace(plan, cost=_cost(plan, many)) if plan.bytes() <= limits.shared_bytes else None
+    return replace(plan, cost=cost(plan)) if plan.bytes() <= limits.shared_bytes else None
 
 
 def _grouped(effect: UOp, rows: frozenset[UOp]) -> tuple[tuple[UOp, ...], ...]:
@@ -119,7 +123,7 @@ def _grouped(effect: UOp, rows: frozenset[UOp]) -> tuple[tuple[UOp, ...], ...]:
 
 def _lanes(long: int, rows: int, most: int) -> int:
     """Work items for a row of `long` elements, where there are `rows` of them."""
-    lanes = min(NEAR, _power(long), _power(most))
+    lanes = min(NEAR, power(long), power(most))
     while lanes * 2 <= min(most, USUAL) and lanes * 8 <= long:
         lanes *= 2
     while lanes * 2 <= min(most, long) and rows * lanes < FILL:
@@ -127,7 +131,7 @@ def _lanes(long: int, rows: int, most: int) -> int:
     return lanes
 
 
-def _power(n: int) -> int:
+def power(n: int) -> int:
     """The greatest power of two up to `n`."""
     return 1 << (max(1, n).bit_length() - 1)
 
@@ -154,8 +158,14 @@ def work(info: Reach, axis: UOp | None, done: frozenset[UOp]) -> float:
     return total + sum(trips(u.src[1:]) * work(reach([u], inside=u), axis, done) for u in info.reduces if u not in done)
 
 
-def _cost(plan: Rows, many: int) -> float:
-    """The time of a plan, in accesses of one work item."""
+def around_work(effect: UOp, able: list[UOp]) -> float:
+    """What an effect costs where work items do iterations of the loops `able` by themselves, all of them together."""
+    stores = [u for u in effect.toposort() if u.op is Op.STORE]
+    return trips(around(effect)) * work(reach(stores), able[0] if able else None, frozenset())
+
+
+def effort(plan: Rows) -> float:
+    """What a row costs, in accesses."""
     done = frozenset(u for g in plan.shared for u in g)
     total = 0.0
     for g in plan.shared:
@@ -163,19 +173,25 @@ def _cost(plan: Rows, many: int) -> float:
         axis = direction((a for i in infos for a in i.accesses), g[0].src[1:])
         axis = g[0].src[-1] if axis is None else axis
         total += trips(g[0].src[1:]) * sum(work(i, axis if plan.along else plan.rows[0], done) for i in infos)
-    for stores, ranges in _bodies(plan.effect, list(plan.rows)):
+    for stores, ranges in bodies(plan.effect, list(plan.rows)):
         axis = direction(stores, ranges) if ranges else None
-        total += trips(ranges) * work(reach(stores), axis if plan.along else plan.rows[0], done) * (1 if ranges else plan.lanes / 4)
-    items = many * plan.lanes
-    if not plan.along and plan.slots < NEAR:
-        total *= 1.25
-    return total * many / min(items, FILL) + len(plan.shared) * (MEET + COMBINE * items / FILL)
+        alone = 1 if ranges else plan.lanes * plan.parts / 4
+        total += trips(ranges) * work(reach(stores), axis if plan.along else plan.rows[0], done) * alone
+    return total * 1.25 if not plan.along and plan.slots < NEAR else total
 
 
-def _bodies(effect: UOp, rows: list[UOp]) -> Iterator[tuple[list[UOp], list[UOp]]]:
+def cost(plan: Rows) -> float:
+    """The time of a plan, in accesses of one work item."""
+    many, meetings = trips(plan.rows), len(plan.shared)
+    items = many * plan.lanes * plan.parts
+    between = MEET + PHASE * meetings if plan.parts > 1 else 0.0
+    return effort(plan) * many / min(items, FILL) + meetings * (MEET + COMBINE * items / FILL) + between
+
+
+def bodies(effect: UOp, rows: list[UOp]) -> Iterator[tuple[list[UOp], list[UOp]]]:
     """The stores of an effect that are done together, with the loops around them that are not `rows`."""
     if effect.op is Op.END:
-        for stores, ranges in _bodies(effect.src[0], rows):
+        for stores, ranges in bodies(effect.src[0], rows):
             yield stores, [*(r for r in effect.src[1:] if r not in rows), *ranges]
         return
     stores = [e for e in effects_of(effect) if e.op is Op.STORE]
@@ -183,7 +199,7 @@ def _bodies(effect: UOp, rows: list[UOp]) -> Iterator[tuple[list[UOp], list[UOp]
         yield stores, []
     for e in effects_of(effect):
         if e.op is Op.END:
-            yield from _bodies(e, rows)
+            yield from bodies(e, rows)
 
 
 # ---- the program --------------------------------------------------------------------------------------------------------------------
@@ -233,7 +249,7 @@ def write_effect(share: Share, effect: UOp, env: Env, lanes: Lanes | None) -> No
         return
     for stored, same in groupby(effects_of(effect), lambda e: e.op is Op.STORE):
         if stored:
-            opened = share.out.branch(simple(lanes.number.eq(0))) if lanes is not None else False
+            opened = share.out.branch(lanes.leads) if lanes is not None else False
             share.stores(list(same), dict(env))
             share.out.end_branch(opened)
         else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import prod
 
+from svod.codegen.analysis import trip, trips
 from svod.codegen.lower import Fused, accumulate
 from svod.codegen.simt.emit import Emitter, index
 from svod.dtype import AddrSpace, DType
@@ -35,13 +36,46 @@ COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """The groups that share a row: the `number` of each, from 0 to `count`, which is at most `most`."""
+
+    number: UOp
+    count: UOp
+    most: int
+
+    def better(self, outer: int, inner: int) -> bool:
+        """Whether they had better share the iterations of an outer loop than those inside of it, of which there are so many for each work
+        item."""
+        return outer >= min(self.most, inner)
+
+    def piece(self, count: UOp, by: int) -> Piece:
+        """What of so many iterations is this group's, all but the last piece a multiple of `by`."""
+        whole = self.count * by
+        each = simple((count + (whole - 1)) // whole * by)
+        start = simple(self.number * each)
+        return start, simple((count - start).minimum(each).maximum(0))
+
+
+Piece = tuple[UOp, UOp]
+"""The first iteration, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lanes:
-    """The work items of a group that share one row: `number` of each, from 0 to `size`; `row` of the group they are in, `rows` of these."""
+    """The work items of a group that share one row: `number` of each, from 0 to `size`; `row` of the group they are in, `rows` of these.
+    `beside`: the groups among which what is spread is shared, where that is several."""
 
     number: UOp
     size: int
     row: UOp
     rows: int
+    beside: Beside | None = None
+
+    @property
+    def leads(self) -> UOp:
+        """Whether a work item is the first of all that share the row."""
+        number = self.number if self.beside is None else self.number + self.beside.number * self.size
+        return simple(number.eq(0))
 
 
 class Share:
@@ -138,8 +172,25 @@ class Share:
 
     def spread(self, ranges: Sequence[UOp], along: UOp | None, env: Env, lanes: Lanes, body: Callable[[Env], None]) -> None:
         """`body` for the iterations of `ranges`, neighbours along the last axis, or `along`, by neighbouring lanes."""
-        space = self.space(ranges, along, env)
-        self.nest(space.around, env, lambda inner: self._strided(space.within(self, inner), lanes, body))
+        self._over(self.space(ranges, along, env), env, lanes, lambda flat, piece: self._strided(flat, piece, lanes, body))
+
+    def _over(self, space: Space, env: Env, lanes: Lanes, body: Callable[[Flat, Piece | None], None]) -> None:
+        """`body` for what lanes go through, in the loops around that. Groups that share it share an outer loop, or have a piece each."""
+        beside = lanes.beside
+        if beside is None:
+            self.nest(space.around, env, lambda inner: body(space.within(self, inner), None))
+        elif space.around and beside.better(trip(space.around[0]), trips(space.inner) // lanes.size):
+            outermost, *rest = space.around
+            start, count = self.bounds(outermost, env)
+            first, length = beside.piece(count, 1)
+            at = self.out.range(simple(start + first), simple(start + first + length))
+            self.nest(rest, {**env, outermost: at}, lambda inner: body(space.within(self, inner), None))
+            self.out.end_range(at)
+        else:
+            def inside(inner: Env) -> None:
+                flat = space.within(self, inner)
+                body(flat, beside.piece(flat.count, lanes.size))
+            self.nest(space.around, env, inside)
 
     def space(self, ranges: Sequence[UOp], along: UOp | None, env: Env) -> Space:
         """How `ranges` are gone through by lanes."""
@@ -150,10 +201,10 @@ class Share:
         last = order[-1] if along is None or any(along in free_ranges(r) for r in order if r is not along) else along
         return Space(tuple(r for r in order if r is not last), (last,))
 
-    def _strided(self, flat: Flat, lanes: Lanes, body: Callable[[Env], None]) -> None:
-        trips = simple((flat.count - lanes.number + (lanes.size - 1)) // lanes.size)
-        k = self.out.range(index(0), trips)
-        body(flat.env(lanes.number + k * lanes.size))
+    def _strided(self, flat: Flat, piece: Piece | None, lanes: Lanes, body: Callable[[Env], None]) -> None:
+        start, count = piece or (index(0), flat.count)
+        k = self.out.range(index(0), simple((count - lanes.number + (lanes.size - 1)) // lanes.size))
+        body(flat.env(start + lanes.number + k * lanes.size))
         self.out.end_range(k)
 
     # ---- reductions ----------------------------------------------------------------------------------------------
@@ -173,24 +224,31 @@ class Share:
     def together(self, group: list[UOp], along: UOp | None, env: Env, lanes: Lanes) -> None:
         """REDUCEs over the same ranges, by all work items of the row: each adds up every `size`-th element, then the partial results are
         combined, those of the lowest numbers first."""
-        space = self.space(group[0].src[1:], along, env)
-        longest = prod(max(0, interval(r.src[1])[1] - interval(r.src[0])[0]) for r in space.inner)
-        many = not space.around and longest >= 2 * COPIES * lanes.size
-        copies = COPIES if many else 1
-        cells = [[self.cell(identity(u.arg, u)) for u in group] for _ in range(copies)]
-        self.nest(space.around, env, lambda inner: self._strides(group, cells, space.within(self, inner), lanes))
-        partial = []
-        for k, u in enumerate(group):
-            values = [self.get(c[k]) for c in cells]
-            while len(values) > 1:
-                values = [accumulate(u.arg, a, [b], self.fused) for a, b in zip(values[::2], values[1::2], strict=True)]
-            partial.append(values[0])
+        partial = self.partials(group, along, env, lanes)
         for u, total in zip(group, self.combined(group, partial, lanes), strict=True):
             env[u] = total
 
-    def _strides(self, group: list[UOp], cells: list[list[UOp]], flat: Flat, lanes: Lanes) -> None:
-        first, done, size = lanes.number, index(0), lanes.size
-        trips = simple((flat.count - first + (size - 1)) // size)
+    def partials(self, group: list[UOp], along: UOp | None, env: Env, lanes: Lanes) -> list[UOp]:
+        """What each work item of the row adds up, of REDUCEs over the same ranges."""
+        space = self.space(group[0].src[1:], along, env)
+        longest = prod(max(0, interval(r.src[1])[1] - interval(r.src[0])[0]) for r in space.inner)
+        items = lanes.size * (1 if lanes.beside is None else lanes.beside.most)
+        many = not space.around and longest >= 2 * COPIES * items
+        cells = [[self.cell(identity(u.arg, u)) for u in group] for _ in range(COPIES if many else 1)]
+        self._over(space, env, lanes, lambda flat, piece: self._strides(group, cells, (flat, piece), lanes))
+        partial = []
+        for at, u in enumerate(group):
+            values = [self.get(c[at]) for c in cells]
+            while len(values) > 1:
+                values = [accumulate(u.arg, a, [b], self.fused) for a, b in zip(values[::2], values[1::2], strict=True)]
+            partial.append(values[0])
+        return partial
+
+    def _strides(self, group: list[UOp], cells: list[list[UOp]], what: tuple[Flat, Piece | None], lanes: Lanes) -> None:
+        (flat, piece), size, done = what, lanes.size, index(0)
+        start, count = piece or (index(0), flat.count)
+        first = start + lanes.number
+        trips = simple((count - lanes.number + (size - 1)) // size)
         if len(cells) > 1:
             whole = self.out.range(index(0), simple(trips // len(cells)))
             for j, own in enumerate(cells):

@@ -10,6 +10,8 @@ from svod import Config, UOp
 from svod.codegen.pipeline import Context, lower
 from svod.device.opencl.backend import opencl_target
 from svod.ir.ops import Op
+from svod.ir.spec import LINEAR, verify
+from svod.renderers.phases import item_phases
 from svod.target.abi import describe
 from svod.testing.groups import run_groups
 from svod.testing.kernels import CASES, axes, f32, p
@@ -58,6 +60,46 @@ def test_what_waits_is_done_by_one_group_with_a_barrier(name: str) -> None:
     assert sum(u.op is Op.BARRIER for u in linear.src) == 1
     run_groups(linear, buffers, case.vals)
     case.check(buffers)
+
+
+def test_what_waits_is_a_phase_where_there_is_much_of_it() -> None:
+    case = CASES["two_passes_through_memory"]()
+    linear, buffers = lower(case.ast, IDS), case.fresh()
+    assert sizes(linear) == (196, 256)
+    assert len(item_phases(linear)) == 2
+    run_groups(linear, buffers, case.vals)
+    case.check(buffers)
+    (group,) = item_phases(lower(case.ast, Context(replace(IDS.target, phases=False), Config())))
+    assert sum(u.op is Op.BARRIER for u in group) == 1
+
+
+def test_phases_of_a_sum_and_of_what_waits_for_it() -> None:
+    n = 50_000
+    i, j, k = axes(n, n, n)
+    t, s = p(1, "t"), p(2, "s")
+    twice = t[i].store(p(3, "a")[i].load() * 2.0).end(i)
+    summed = s[0].store(t.after(twice)[j].load().sum(j))
+    ast = UOp.sink(p(0, "out")[k].store(t.after(twice)[k * -1 + (n - 1)].load() / s.after(summed)[0].load()).end(k), name="chain")
+    linear = lower(ast, IDS)
+    verify(linear, LINEAR)
+    assert len(item_phases(linear)) == 4
+    a = f32(n) + np.float32(1)
+    buffers = [np.zeros(n, np.float32), np.zeros(n, np.float32), np.zeros(1, np.float32), a]
+    run_groups(linear, buffers)
+    np.testing.assert_allclose(buffers[0], a[::-1] / a.sum(dtype=np.float64), rtol=1e-4)
+
+
+def test_a_length_that_the_launch_knows() -> None:
+    n = UOp.variable("n", 0, 1 << 24)
+    i, j = axes(n, n)
+    twice = p(1, "t")[i].store(p(2, "a")[i].load() * 2.0).end(i)
+    linear = lower(UOp.sink(p(0, "out")[j].store(p(1, "t").after(twice)[n - 1 - j].load()), name="turned"), IDS)
+    assert len(item_phases(linear)) == 2
+    for size in (0, 1, 700):
+        a = f32(size)
+        out, t = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        run_groups(linear, [out, t, a], {"n": size})
+        np.testing.assert_array_equal(out, a[::-1] * 2)
 
 
 def test_a_row_sum_that_is_used_afterwards() -> None:
