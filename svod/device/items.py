@@ -5,7 +5,7 @@ Invariant: nothing is rendered that a launch could not pass or hold.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from svod.codegen.decompose import replaced_by
@@ -22,8 +22,8 @@ from svod.renderers.records import Layout
 from svod.target import Target
 from svod.target.abi import Metadata
 
-Write = Callable[[UOp, Metadata, str, Collection[int]], str]
-"""The source of a LINEAR program, its metadata, its name, and the slots whose buffers may be the same memory."""
+Write = Callable[[UOp, Metadata, str, Collection[int], Mapping[UOp, str]], str]
+"""The source of a LINEAR program, its metadata, its name, the slots whose buffers may be the same memory, the author's names of values."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class ItemsRenderer:
             raise UnsupportedError(f"kernel {called!r} has {arguments} arguments, {self.device} takes {limits.buffers}", at="limit buffers",
                                    hint="put several arrays into one")
         together = {b.slot for b in low.meta.buffers} if ast.op is Op.THREADS else {slot for slot, others in low.aliases if others}
-        text = self.write(low.linear, low.meta, called, together)
+        text = self.write(low.linear, low.meta, called, together, low.names)
         show_source(called, text, self.ending)
         align = widest(low.linear) if self.aligned else 1
         needs = LaunchNeeds(phases=len(item_phases(low.linear)), shared_bytes=common, record_words=words, align=align)

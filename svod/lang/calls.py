@@ -241,7 +241,7 @@ def return_statement(t: Tracer, node: ast.Return) -> Flow:
             t.returned()
             return Flow.STOPPED
         return Flow.RETURN
-    frame.locals[RETURNED] = t.named(t.loaded(value), "result")
+    frame.locals[RETURNED] = t.named(t.loaded(value), "")
     if t.divergent(frame.depth, frame.scope):
         return cells.jump(t, frame.scope)
     return Flow.RETURN

@@ -123,7 +123,7 @@ def _with_counter(t: Tracer, node: ast.For, loop: Loop, name: str, value: Dynami
 
 def _bound(t: Tracer, value: Any, what: str) -> UOp:
     index = arithmetic.as_index(value, what)
-    return index if index.op in (Op.CONST, Op.VALUE, Op.DEFINE_VAR) else t.builder.let(index, what.split()[1])
+    return index if index.op in (Op.CONST, Op.VALUE, Op.DEFINE_VAR) else t.builder.let(index)
 
 
 def _live(t: Tracer, node: ast.For | ast.While) -> frozenset[str]:

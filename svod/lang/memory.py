@@ -85,7 +85,7 @@ def shared_dynamic(t: Tracer, dtype: Any, shape: Any = None, offset: Any = 0) ->
         elements = elements * e
     need = first + elements * kind.itemsize
     t.state.setdefault(DYNAMIC, {})[rewrite(need, SIMPLIFY)] = None
-    start = None if first.op is Op.CONST and first.arg.value == 0 else t.builder.let(rewrite(first // kind.itemsize, SIMPLIFY), "start")
+    start = None if first.op is Op.CONST and first.arg.value == 0 else t.builder.let(rewrite(first // kind.itemsize, SIMPLIFY))
     return Array(memory, kind, extents, "dynamic", start)
 
 
@@ -207,7 +207,7 @@ def _lanes(lanes: Any) -> int:
 def load_vector(t: Tracer, array: Any, index: Any, lanes: Any) -> Vector:
     """The vector of `lanes` consecutive elements from `index` on."""
     number, _ = element_index(t, _array(array), index)
-    start = t.builder.let(number, "start")
+    start = t.builder.let(number)
     values = []
     _check_end(t, array, start, _lanes(lanes))
     for k in range(_lanes(lanes)):
@@ -222,7 +222,7 @@ def store_vector(t: Tracer, array: Any, index: Any, vector: Any) -> None:
     number, _ = element_index(t, _array(array), index)
     if not isinstance(vector, Vector):
         raise KernelError(f"{describe(vector)} is no vector", hint="a[i] = x stores one element")
-    start = t.builder.let(number, "start")
+    start = t.builder.let(number)
     _check_end(t, array, start, builtins.len(vector.lanes))
     for k, lane in enumerate(vector.lanes):
         new = arithmetic.implicit(lane, array.dtype, f"an element of {array.name}")

@@ -86,7 +86,7 @@ def _augmented(t: Tracer, node: ast.AugAssign) -> None:
         container, index = t.evaluate(target.value), subscript(t, target.slice)
         if isinstance(container, Array):
             number, fixed = element_index(t, container, index)
-            place = (t.builder.let(number, "place") if number.op not in (Op.VALUE, Op.CONST) else number), fixed
+            place = (t.builder.let(number) if number.op not in (Op.VALUE, Op.CONST) else number), fixed
             if fixed != len(container.shape):
                 raise KernelError(f"{container.name} has {len(container.shape)} axes, {fixed} of them indexed", hint="a[i, j] += x")
             element = t.load(container, place[0])

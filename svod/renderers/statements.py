@@ -6,6 +6,8 @@ Invariants: every name is new; an expression that is nested is written once.
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from svod.ir.uop import UOp
 from svod.renderers.c.expr import Expr, Names
 from svod.renderers.c.uses import Uses
@@ -16,10 +18,10 @@ LONGEST = 90
 
 class Statements:
     """Writes lines. `lines`: those of the body; `top`: the declarations before them; `values`: what a value is called, `pending`: those
-    that wait for their use; `blocks`: what is open."""
+    that wait for their use; `blocks`: what is open. `called`: the author's names, which have variables of their own."""
 
-    def __init__(self, names: Names, uses: Uses) -> None:
-        self.names, self.uses = names, uses
+    def __init__(self, names: Names, uses: Uses, called: Mapping[UOp, str]) -> None:
+        self.names, self.uses, self.called = names, uses, called
         self.lines: list[str] = []
         self.top: list[str] = []
         self.depth = 1
@@ -70,7 +72,7 @@ class Statements:
 
     def define(self, u: UOp, e: Expr, *, name: str = "v", at_once: bool = False) -> None:
         """The value of an instruction: kept to be nested into its use, or computed here; `at_once`: here, even if nobody uses it."""
-        if u in self.uses.once and not at_once and len(e.text) <= LONGEST:
+        if u in self.uses.once and not at_once and u not in self.called and len(e.text) <= LONGEST:
             self.pending[u] = e
         elif u in self.uses.used or at_once:
             self.named(u, e, name)
@@ -80,12 +82,16 @@ class Statements:
         if u in self.uses.outside:
             self.settle()
             if u not in self.values:
-                self.values[u] = self.declared(u, e, self.names.new(name, numbered=True))
+                self.values[u] = self.declared(u, e, self.fresh(u, name))
             self.do(f"{self.values[u].text} = {self.assigned(u, e)};")
         elif u not in self.uses.used:
             self.do(self.dropped(e))
         else:
-            self.values[u] = self.bound(u, e, self.names.new(name, numbered=True))
+            self.values[u] = self.bound(u, e, self.fresh(u, name))
+
+    def fresh(self, u: UOp, name: str) -> str:
+        """What a value is called: as its author does, else `name` with a number."""
+        return self.names.new(self.called.get(u, name), numbered=u not in self.called)
 
     # ---- operands and loops ---------------------------------------------------------------------------------------------
     def known(self, u: UOp) -> Expr | None:

@@ -139,7 +139,7 @@ class Item:
             self.values[value] = self.exchange.run(real, self.taking())
             return
         self.values[value] = self.read(real) if expr.op in (Op.LOAD, Op.ATOMIC) else real
-        if value.arg.name:
+        if value.arg.name and not (expr.op is Op.LOAD and value.arg.name == expr.src[0].src[0].arg.name):
             self.out.called.append((self.values[value], value.arg.name))
 
     def store(self, s: UOp) -> None:
@@ -256,7 +256,8 @@ class Item:
             r = self.out.range(index(0), rewrite((distance + (abs(by) - 1)) // abs(by), SIMPLIFY))
             counter = start + r * by
         self.values[value] = rewrite(counter.cast(value.dtype), SIMPLIFY)
-        self.out.called.append((self.values[value], value.arg.name))
+        if value.arg.name:
+            self.out.called.append((r if by == 1 else self.values[value], value.arg.name))
         self.iteration(body)
         self.out.end_range(r)
 

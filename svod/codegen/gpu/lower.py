@@ -29,7 +29,7 @@ def _rare(threads: UOp, ctx: Context) -> UOp:
 
 
 def _counted(threads: UOp, ctx: Context) -> UOp:
-    return threads.replace(src=(with_values(with_counted_loops(with_values(prepared(threads.src[0])))),))
+    return threads.replace(src=(with_values(with_counted_loops(with_values(prepared(threads.src[0], ctx.names)))),))
 
 
 def _linear(threads: UOp, ctx: Context) -> UOp:
@@ -45,6 +45,8 @@ def _linear(threads: UOp, ctx: Context) -> UOp:
     leaves = {u: None for u in UOp(Op.LINEAR, tuple(out.chain[0].items)).toposort() if u.op in LEAVES}
     linear = out.program(list(leaves))
     require_supported(linear, target)
+    out.called += [(item.value(expr), name) for expr, name in ctx.names.items()]
+    ctx.names.clear()
     ctx.names.update(out.names())
     return linear
 

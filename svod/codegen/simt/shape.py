@@ -18,12 +18,12 @@ ROOTS = frozenset((Op.LOAD, Op.ATOMIC, Op.SUBGROUP))
 EMPTY = UOp(Op.BLOCK)
 
 
-def prepared(body: UOp) -> UOp:
-    """The BLOCK of a kernel in that form."""
-    return _without_last(_restructured(_inlined(body, {})), Op.RETURN)
+def prepared(body: UOp, names: dict[UOp, str] | None = None) -> UOp:
+    """The BLOCK of a kernel in that form. `names` gets what the author calls values that are written out."""
+    return _without_last(_restructured(_inlined(body, {}, {} if names is None else names)), Op.RETURN)
 
 
-def _inlined(block: UOp, known: dict[UOp, UOp]) -> UOp:
+def _inlined(block: UOp, known: dict[UOp, UOp], names: dict[UOp, str]) -> UOp:
     """Without pure LETs: their VALUEs are replaced by what they bind."""
     out = []
     for s in block.src:
@@ -33,8 +33,10 @@ def _inlined(block: UOp, known: dict[UOp, UOp]) -> UOp:
                 out.append(UOp(Op.LET, (s.src[0], expr)))
             else:
                 known[s.src[0]] = expr
+                if s.src[0].arg.name:
+                    names.setdefault(expr, s.src[0].arg.name)
             continue
-        src = tuple(_inlined(x, known) if x.op is Op.BLOCK else x.substitute(known) if known else x for x in s.src)
+        src = tuple(_inlined(x, known, names) if x.op is Op.BLOCK else x.substitute(known) if known else x for x in s.src)
         out.append(s if src == s.src else s.replace(src=src))
     return UOp(Op.BLOCK, tuple(out))
 

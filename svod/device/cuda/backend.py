@@ -6,7 +6,7 @@ it needs a driver.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -22,10 +22,8 @@ from svod.device.items import ItemsRenderer
 from svod.device.program import Program
 from svod.device.specs import CompiledSpec
 from svod.errors import DeviceUnavailable
-from svod.ir.uop import UOp
 from svod.renderers.c.cuda import SHARED_BYTES, cuda_target, entries, render_cuda
 from svod.target import Limits, Target
-from svod.target.abi import Metadata
 
 OPTIN = {75: 64, 80: 163, 86: 99, 87: 163, 88: 99, 89: 99, 90: 227, 100: 227, 103: 227, 107: 227, 110: 227, 120: 99, 121: 99}
 """KiB of shared memory that a group can have, by compute capability. Source: CUDA programming guide, compute capabilities."""
@@ -35,9 +33,7 @@ SHARED_OFFLINE = 48
 
 def written_for(target: Target) -> ItemsRenderer:
     """Kernel graph to CUDA C."""
-    def write(linear: UOp, meta: Metadata, name: str, same: Collection[int]) -> str:
-        return render_cuda(linear, meta, name, together=same, arch=target.arch)
-    return ItemsRenderer(target, "CUDA", "cu", write, declared=SHARED_BYTES, aligned=True)
+    return ItemsRenderer(target, "CUDA", "cu", render_cuda, declared=SHARED_BYTES, aligned=True)
 
 
 def target_of(driver: Driver) -> Target:

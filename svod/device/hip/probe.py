@@ -40,7 +40,7 @@ class HipProbe:
             target = hip_target(wanted)
         except ConfigError as e:
             raise DeviceUnavailable(e.what, hint=e.hint) from None
-        renderer = ItemsRenderer(target, "HIP", "hip", lambda linear, meta, name, same: render_hip(linear, meta, name, together=same))
+        renderer = ItemsRenderer(target, "HIP", "hip", render_hip)
         return Device.of(Backend(f"HIP({wanted})", target, None, ((renderer, HipCompiler(wanted)),), None))
 
 

@@ -47,7 +47,7 @@ class MetalProbe:
         if arch not in ARCHITECTURES:
             raise DeviceUnavailable(f"no Metal architecture is called {arch!r}", hint=f"one of {', '.join(ARCHITECTURES)}")
         target = metal_target()
-        renderer = ItemsRenderer(target, "METAL", "metal", lambda linear, meta, name, _: render_metal(linear, meta, name), apart=True)
+        renderer = ItemsRenderer(target, "METAL", "metal", render_metal, apart=True)
         return Device.of(Backend(f"METAL({arch})", target, None, ((renderer, _Source()),), None))
 
 

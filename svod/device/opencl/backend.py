@@ -32,7 +32,7 @@ _DIVIDES_CORRECTLY = 1 << 7
 
 def written_for(target: Target) -> ItemsRenderer:
     """Kernel graph to OpenCL C."""
-    return ItemsRenderer(target, "OPENCL", "cl", lambda linear, meta, name, same: render_opencl(linear, meta, name, together=same))
+    return ItemsRenderer(target, "OPENCL", "cl", render_opencl)
 
 
 def renderer(target: Target) -> tuple[ItemsRenderer, Compiler]:

@@ -53,7 +53,7 @@ class WebGPURenderer:
         linear = with_ends_seen(low.linear, self.able.iterations)
         words = Layout.of(linear).words
         self._check(linear, low.meta, called)
-        text = render_wgsl(linear, low.meta, called, self.able)
+        text = render_wgsl(linear, low.meta, called, self.able, low.names)
         show_source(called, text, "wgsl")
         needs = LaunchNeeds(phases=len(item_phases(linear)), shared_bytes=scratch(linear)[1], record_words=words)
         return ProgramSpec(called, text, "WEBGPU", ast, low.meta, needs, low.reach, low.work, low.aliases, low.ids)
@@ -62,8 +62,9 @@ class WebGPURenderer:
         """The shader of a kernel for launches with an index beyond 32 bits. UnsupportedError without 64-bit integers."""
         if compiled.ast is None:
             raise UnsupportedError(f"kernel {compiled.name!r} has no graph to render again", hint="compile it from its graph")
-        linear = with_ends_seen(lowered(compiled.ast, self.target).linear, self.able.iterations)
-        return render_wgsl(linear, compiled.meta, compiled.name, self.able, wide=True)
+        low = lowered(compiled.ast, self.target)
+        linear = with_ends_seen(low.linear, self.able.iterations)
+        return render_wgsl(linear, compiled.meta, compiled.name, self.able, low.names, wide=True)
 
     def _check(self, linear: UOp, meta: Metadata, name: str) -> None:
         limits = self.target.limits

@@ -6,7 +6,7 @@ Invariants: a source includes nothing; what it computes does not depend on how w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from svod.dtype import dtypes
 from svod.errors import ConfigError
@@ -98,11 +98,10 @@ SHARED_BYTES = 48 << 10
 _ARCH = re.compile(r"sm_(\d{2,3})[af]?")
 
 
-def render_cuda(linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = (), arch: str = "sm_90") -> str:
-    """A LINEAR program of one work item as CUDA C for GPUs of `arch` and later. Buffers in the slots `together` may be the same memory.
-    UnsupportedError for what it has no form for, ConfigError for text that is no architecture."""
-    capability(arch)
-    return render_items(FORM, linear, meta, name, together=together)
+def render_cuda(linear: UOp, meta: Metadata, name: str, together: Collection[int] = (), called: Mapping[UOp, str] | None = None) -> str:
+    """A LINEAR program of one work item as CUDA C. Buffers in the slots `together` may be the same memory; `called`: what the author
+    calls values. UnsupportedError for what it has no form for."""
+    return render_items(FORM, linear, meta, name, together, called)
 
 
 def entries(name: str, phases: int = 1) -> list[str]:

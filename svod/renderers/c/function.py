@@ -5,10 +5,11 @@ Invariant: the text is valid for any LINEAR program whose ops the dialect has.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
+from svod.ir.args import SpecialKind
 from svod.ir.ops import ELEMENTWISE, MEMORIES, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import is_lane_mask, plain, whole_registers
@@ -31,9 +32,10 @@ Handler = Callable[["Body", UOp], None]
 class Body(Statements):
     """Writes statements. `leaf` gives the names of parameters, variables and memories; `names` those that are taken."""
 
-    def __init__(self, leaf: dict[UOp, str], prelude: Prelude, instructions: list[UOp], names: Names) -> None:
+    def __init__(self, leaf: dict[UOp, str], prelude: Prelude, instructions: list[UOp], names: Names,
+                 called: Mapping[UOp, str] | None = None) -> None:
         self.leaf, self.prelude, self.whole = leaf, prelude, whole_registers(instructions)
-        super().__init__(names, uses_of(instructions, self.whole))
+        super().__init__(names, uses_of(instructions, self.whole), called or {})
         self.unrolled = unrolled(instructions, self.whole) if prelude.dialect.unroll else set[UOp]()
         self.left: set[str] = set()
         self.again = repeated(instructions)
@@ -191,7 +193,7 @@ class Body(Statements):
             name = self.names.new("stop", numbered=True)
             self.do(f"{self.type(kept(u.src[1], self.prelude))} {name} = {stop.text};")
             stop = Expr(name)
-        i = self.names.new(f"i{u.arg.label}")
+        i = self.names.new(self.called.get(u, f"i{u.arg.label}"))
         self.values[u] = Expr(i)
         if u in self.unrolled:
             self.do(self.prelude.dialect.unroll)
@@ -242,7 +244,8 @@ class Body(Statements):
     def special(self, u: UOp) -> None:
         if (form := self.prelude.dialect.ids.get(u.arg.kind)) is None:
             raise UnsupportedError(f"{self.prelude.dialect.name} has no ids of work items", at=repr(u))
-        self.define(u, Expr(f"({self.type(kept(u, self.prelude))}){form.format(axis=u.arg.axis, letter='xyz'[u.arg.axis])}", UNARY))
+        text = f"({self.type(kept(u, self.prelude))}){form.format(axis=u.arg.axis, letter='xyz'[u.arg.axis])}"
+        self.define(u, Expr(text, UNARY), name=f"{'group' if u.arg.kind is SpecialKind.GLOBAL else 'item'}_{'xyz'[u.arg.axis]}")
 
     def barrier(self, u: UOp) -> None:
         if not self.prelude.dialect.barrier:

@@ -6,7 +6,7 @@ Invariant: a source includes nothing, and means the same with HIP's headers befo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from svod.dtype import dtypes
 from svod.errors import ConfigError
@@ -74,10 +74,10 @@ SHARED_BYTES = 64 << 10
 _ARCH = re.compile(r"gfx(9|10|11|12)([0-9a-f]{2})")
 
 
-def render_hip(linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
-    """A LINEAR program of one work item as HIP C++. Buffers in the slots `together` may be the same memory. UnsupportedError for what it
-    has no form for."""
-    return render_items(FORM, linear, meta, name, together=together)
+def render_hip(linear: UOp, meta: Metadata, name: str, together: Collection[int] = (), called: Mapping[UOp, str] | None = None) -> str:
+    """A LINEAR program of one work item as HIP C++. Buffers in the slots `together` may be the same memory; `called`: what the author
+    calls values. UnsupportedError for what it has no form for."""
+    return render_items(FORM, linear, meta, name, together, called)
 
 
 def wave(arch: str) -> int:

@@ -66,8 +66,8 @@ class Form:
 class _Kernel(Body):
     """The statements of a kernel."""
 
-    def __init__(self, form: Form, leaf: dict[UOp, str], prelude: Prelude, given: tuple[list[UOp], Names], record: Record) -> None:
-        super().__init__(leaf, prelude, *given)
+    def __init__(self, form: Form, scope: _Scope, instructions: list[UOp], record: Record) -> None:
+        super().__init__(dict(scope.leaf), scope.prelude, instructions, Names(scope.names.taken), scope.called)
         self.form, self.record = form, record
 
     def run(self, u: UOp) -> None:
@@ -101,10 +101,11 @@ class _Kernel(Body):
         self.define(u, Expr(f"{name}({', '.join([pointer, *args])})"), name="old", at_once=True)
 
 
-def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
-    """The source of a kernel. Buffers in the slots `together` may be the same memory. UnsupportedError for what the language has no form
-    for."""
-    scope = _Scope(Prelude(form.dialect), Names(form.dialect.keywords), {}, together)
+def render_items(form: Form, linear: UOp, meta: Metadata, name: str, together: Collection[int] = (),
+                 called: Mapping[UOp, str] | None = None) -> str:
+    """The source of a kernel. Buffers in the slots `together` may be the same memory; `called`: what the author calls values.
+    UnsupportedError for what the language has no form for."""
+    scope = _Scope(Prelude(form.dialect), Names(form.dialect.keywords), {}, together, called or {})
     parts, memory = item_phases(linear), scratch(linear)
     functions = [scope.names.new(n) for n in phase_names(name, len(parts))]
     declared = _parameters(form, linear, meta, scope)
@@ -115,9 +116,9 @@ def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together
         word = scope.prelude.type(dtypes.u32)
         declared.append(form.buffer.format(const="", type=word, restrict="", name=record.name, n=len(declared)))
     if memory[1]:
-        called, byte = scope.names.new("scratch"), scope.prelude.type(dtypes.u8)
-        declared.append(form.buffer.format(const="", type=byte, restrict="", name=called, n=len(declared)))
-        inside |= _common(form, memory[0], called, scope)
+        given, byte = scope.names.new("scratch"), scope.prelude.type(dtypes.u8)
+        declared.append(form.buffer.format(const="", type=byte, restrict="", name=given, n=len(declared)))
+        inside |= _common(form, memory[0], given, scope)
     declared += [x.format(n=len(declared) + k) for k, x in enumerate(form.extra)]
     text = []
     for function, part in zip(functions, parts, strict=True):
@@ -130,18 +131,20 @@ def render_items(form: Form, linear: UOp, meta: Metadata, name: str, *, together
 
 
 class _Scope(NamedTuple):
-    """What the functions of a source have in common: helpers, names, what memories and variables are called, slots that may be the same."""
+    """What the functions of a source have in common: helpers, names, what memories and variables are called, slots that may be the same,
+    what the author calls values."""
 
     prelude: Prelude
     names: Names
     leaf: dict[UOp, str]
     together: Collection[int]
+    called: Mapping[UOp, str]
 
 
 def _statements(form: Form, part: list[UOp], scope: _Scope, record: Record) -> list[str]:
     """The body of the function of a phase."""
     instructions = needed(part)
-    body = _Kernel(form, dict(scope.leaf), scope.prelude, (instructions, Names(scope.names.taken)), record)
+    body = _Kernel(form, scope, instructions, record)
     for u in instructions:
         body.run(u)
     body.settle()
@@ -181,7 +184,7 @@ def _opening(opening: str, text: str) -> list[str]:
 
 def _parameters(form: Form, linear: UOp, meta: Metadata, scope: _Scope) -> list[str]:
     """The parameters of the function, whose names become those of what they are in the program."""
-    prelude, names, leaf, together = scope
+    prelude, names, leaf, together, _ = scope
     params = {u.arg.slot: u for u in linear.src if u.op is Op.PARAM}
     variables = {u.arg.name: u for u in linear.src if u.op is Op.DEFINE_VAR}
     declared: list[str] = []

@@ -5,6 +5,8 @@ Invariant: scalars are passed as constants in buffers of their own, in the order
 """
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from svod.dtype import dtypes
 from svod.ir.args import SpecialKind
 from svod.ir.ops import Op
@@ -68,10 +70,10 @@ BUFFERS = 31
 WITHOUT = frozenset((dtypes.f64,))
 
 
-def render_metal(linear: UOp, meta: Metadata, name: str) -> str:
-    """A LINEAR program of one work item in the Metal shading language. UnsupportedError for what it has no form for: f64, atomics of 64
-    bits. No pointer is said to be alone."""
-    return render_items(FORM, linear, meta, name)
+def render_metal(linear: UOp, meta: Metadata, name: str, together: Collection[int] = (), called: Mapping[UOp, str] | None = None) -> str:
+    """A LINEAR program of one work item in the Metal shading language; `called`: what the author calls values. UnsupportedError for what
+    it has no form for: f64, atomics of 64 bits. No pointer is said to be alone, whatever is in `together`."""
+    return render_items(FORM, linear, meta, name, together, called)
 
 
 def metal_target(limits: Limits | None = None) -> Target:

@@ -6,7 +6,7 @@ memory that all groups share.
 """
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from svod.dtype import dtypes
 from svod.ir.args import SpecialKind
@@ -69,7 +69,7 @@ FORM = Form(
 )
 
 
-def render_opencl(linear: UOp, meta: Metadata, name: str, *, together: Collection[int] = ()) -> str:
-    """A LINEAR program of one work item as OpenCL C. Buffers in the slots `together` may be the same memory. UnsupportedError for what it
-    has no form for."""
-    return render_items(FORM, linear, meta, name, together=together)
+def render_opencl(linear: UOp, meta: Metadata, name: str, together: Collection[int] = (), called: Mapping[UOp, str] | None = None) -> str:
+    """A LINEAR program of one work item as OpenCL C. Buffers in the slots `together` may be the same memory; `called`: what the author
+    calls values. UnsupportedError for what it has no form for."""
+    return render_items(FORM, linear, meta, name, together, called)

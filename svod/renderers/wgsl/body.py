@@ -5,7 +5,8 @@ Invariant: the text is valid for any LINEAR program of a work item whose ops the
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from svod.dtype import PtrDType
 from svod.errors import UnsupportedError
@@ -38,14 +39,23 @@ def direct_id(axis: int) -> str:
     return f"launch.first.{a} + group.{a}" if axis else f"(launch.first.x + group.x) * {DIRECT_ITEMS}u + item.x"
 
 
-class Body(Statements):
-    """Writes statements. `leaf`: what parameters are called; `memories`: those that are declared outside of the function."""
+class Scope(NamedTuple):
+    """What the functions of a shader have in common: types, what parameters are called, the record, what the author calls values."""
 
-    def __init__(self, instructions: list[UOp], types: Types, names: Names, leaf: dict[UOp, Expr], memories: dict[UOp, Memory],
-                 record: Record) -> None:
-        self.types, self.leaf, self.memories, self.record = types, leaf, memories, record
+    types: Types
+    leaf: dict[UOp, Expr]
+    record: Record
+    called: Mapping[UOp, str]
+
+
+class Body(Statements):
+    """Writes statements. `memories`: those that are declared outside of the function."""
+
+    def __init__(self, instructions: list[UOp], scope: Scope, names: Names, memories: dict[UOp, Memory]) -> None:
+        self.types, self.leaf, self.record = scope.types, scope.leaf, scope.record
+        self.memories = memories
         self.whole = {m for m in whole_registers(instructions) if m.arg.size == 1}
-        super().__init__(names, uses_of(instructions, self.whole))
+        super().__init__(names, uses_of(instructions, self.whole), scope.called)
         self.guards = Guards(instructions)
         self.folded: dict[UOp, UOp] = {}
         self.left: set[str] = set()
@@ -199,7 +209,7 @@ class Body(Statements):
             name = self.names.new("stop", numbered=True)
             self.do(f"let {name} = {stop.text};")
             stop = Expr(name)
-        i = self.names.new(f"i{u.arg.label}")
+        i = self.names.new(self.called.get(u, f"i{u.arg.label}"))
         self.values[u] = Expr(i)
         below = i if held == t else f"{held}({i})"
         self.open(f"for (var {i}: {t} = {start.text}; {below} < {stop.text}; {i} += {'1li' if t == 'i64' else '1'})")

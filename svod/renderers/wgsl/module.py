@@ -7,6 +7,8 @@ A constant that a launch sets is an `override`: `dynamic_elements`, of the dynam
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from svod.dtype import DType, PtrDType, dtypes
 from svod.errors import UnsupportedError
 from svod.ir.bounds import interval
@@ -17,7 +19,7 @@ from svod.renderers.c.expr import ATOM, LESS, Expr, Names
 from svod.renderers.extents import extent_text
 from svod.renderers.phases import group_memory, item_phases, phase_names, said_phases, scratch
 from svod.renderers.records import Layout
-from svod.renderers.wgsl.body import DIRECT_ITEMS, Body, direct_id
+from svod.renderers.wgsl.body import DIRECT_ITEMS, Body, Scope, direct_id
 from svod.renderers.wgsl.elementwise import Types
 from svod.renderers.wgsl.launch import Member, members
 from svod.renderers.wgsl.memory import SCRATCH, Memory
@@ -32,12 +34,15 @@ DYNAMIC = "dynamic_elements"
 """The override that says how many elements the dynamic memory of a group has."""
 
 
-def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide: bool = False) -> str:
-    """The text of a shader. UnsupportedError, by name, for what WGSL or the device has no form for.
+def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, called: Mapping[UOp, str] | None = None, *,
+                wide: bool = False) -> str:
+    """The text of a shader; `called`: what the author calls values. UnsupportedError, by name, for what WGSL or the device has no form for.
 
     `wide`: for launches in which an index is beyond MOST_INDEX; another shader, slower, and only for devices with 64-bit integers.
     """
-    linear = _limited(linear, wide=wide)
+    bounded = _bounded(linear, wide=wide)
+    authors = {new: called[u] for u, new in zip(linear.src, bounded.src, strict=True) if called and u in called}
+    linear = _used(bounded)
     types, names = Types(able, Prelude(), wide_values(linear)), Names(WORDS)
     parts = item_phases(linear)
     functions = [names.new(n) for n in phase_names(name, len(parts))]
@@ -46,7 +51,7 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide
     bindings = _buffers(linear, meta, types, names, atomic, memories)
     shared = _shared(linear, types, names, atomic, memories)
     scalars, _ = members(meta, able, wide=wide)
-    called, leaf = _scalars(linear, scalars, types)
+    fields, leaf = _scalars(linear, scalars, types)
     bindings.append(f"@group(0) @binding({len(meta.buffers)}) var<uniform> launch: Launch;")
     record = Record(names.new("record"), Layout.of(linear))
     if record.layout.words:
@@ -57,7 +62,7 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide
     guard = _outside(meta) if direct else []
     text = []
     for function, part in zip(functions, parts, strict=True):
-        body = Body(part, types, Names(names.taken), leaf, dict(memories), record)
+        body = Body(part, Scope(types, leaf, record, authors), Names(names.taken), dict(memories))
         for u in part:
             body.run(u)
         body.settle()
@@ -65,16 +70,16 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, *, wide
                  f"fn {function}(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) item: vec3<u32>) {{",
                  *guard, *(f"  {t}" for t in body.top), *body.lines, "}"]
     helpers = [t for m in memories.values() for t in m.helpers.values()]
-    block = [*(["items: vec3<u32>"] if direct else []), *(f"{called[m.param.name]}: {m.type}" for m in scalars)]
+    block = [*(["items: vec3<u32>"] if direct else []), *(f"{fields[m.param.name]}: {m.type}" for m in scalars)]
     struct = "\n".join(["struct Launch {", *(f"  {x}," for x in ["first: vec3<u32>", "zero: u32", *block]), "}"])
     parts_ = [_comment(name, meta, len(parts)), *(["enable f16;"] if _uses_f16(able, meta, linear) else []), struct, *bindings, *shared,
               *filter(None, [types.prelude.text()]), *helpers, *text, ""]
     return "\n".join(parts_)
 
 
-def _limited(linear: UOp, *, wide: bool) -> UOp:
+def _bounded(linear: UOp, *, wide: bool) -> UOp:
     """The program with constants as the extents of its ids, and bounds of its scalars that the launch sees to: what is computed from them
-    is known to be small."""
+    is known to be small. Instruction for instruction."""
     nodes = linear.toposort()
     most = {u: UOp.const(min(int(interval(u.src[0])[1]), MOST_GROUPS), dtypes.index) for u in nodes if u.op is Op.SPECIAL}
     linear = linear.substitute({u: u.replace(src=(n,)) for u, n in most.items() if n is not u.src[0]})
@@ -82,9 +87,14 @@ def _limited(linear: UOp, *, wide: bool) -> UOp:
         large = [u for u in nodes if u.op is Op.DEFINE_VAR and u.dtype is dtypes.index]
         bounded = {u: UOp.variable(u.arg.name, max(u.arg.min, -MOST_INDEX), min(u.arg.max, MOST_INDEX)) for u in large}
         linear = linear.substitute({u: v for u, v in bounded.items() if u is not v})
+    return linear
+
+
+def _used(linear: UOp) -> UOp:
+    """Without what only those extents needed."""
     kept: list[UOp] = []
     used: set[UOp] = set()
-    for u in reversed(linear.src):  # without what only those extents needed
+    for u in reversed(linear.src):
         if u.op not in ELEMENTWISE or u in used:
             kept.append(u)
             used |= {x for s in u.src for x in (s, *(s.src if s.op in (Op.INDEX, Op.AFTER) else ()))}

@@ -14,9 +14,9 @@ INLINE void wait_for_group() {
 }
 extern "C" __global__ __attribute__((amdgpu_flat_work_group_size(32, 32))) void reversed_groups(float *data, long long grid_x, long long grid_y, long long grid_z) {
   __shared__ float tile[32];
-  int v1 = (int)__builtin_amdgcn_workitem_id_x();
-  long long v2 = v1 + (long long)(int)__builtin_amdgcn_workgroup_id_x() * 32;
-  tile[v1] = data[v2];
+  int item_x1 = (int)__builtin_amdgcn_workitem_id_x();
+  long long v1 = item_x1 + (long long)(int)__builtin_amdgcn_workgroup_id_x() * 32;
+  tile[item_x1] = data[v1];
   wait_for_group();
-  data[v2] = tile[31 - v1];
+  data[v1] = tile[31 - item_x1];
 }

@@ -8,52 +8,52 @@ using namespace metal;
   threadgroup float partial[128];
   float acc;
   acc = -INFINITY;
-  int v1 = (int)item_id.x;
-  int v2 = (int)group_id.x;
-  int v3 = (int)item_id.y;
-  int v4 = v3 * 64;
-  int v5 = v1 + v2 * 128 + v4;
+  int item_x1 = (int)item_id.x;
+  int group_x1 = (int)group_id.x;
+  int item_y1 = (int)item_id.y;
+  int v1 = item_y1 * 64;
+  int v2 = item_x1 + group_x1 * 128 + v1;
   for (int i0 = 0; i0 < 1; ++i0) {
-    float a_1 = a[v5 + i0 * 64];
+    float a_1 = a[v2 + i0 * 64];
     float acc_1 = acc;
     acc = a_1 != a_1 ? a_1 : acc_1 < a_1 ? a_1 : acc_1;
   }
-  int v6 = v1 + v4;
-  partial[v6] = acc;
+  int v3 = item_x1 + v1;
+  partial[v3] = acc;
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-  if (v1 < 8) {
-    float partial_1 = partial[v6];
-    float partial_2 = partial[v6 + 8];
-    float partial_3 = partial[v6 + 16];
-    float partial_4 = partial[v6 + 24];
-    float partial_5 = partial[v6 + 32];
-    float partial_6 = partial[v6 + 40];
-    float partial_7 = partial[v6 + 48];
-    float partial_8 = partial[v6 + 56];
-    float v7 = partial_2 != partial_2 ? partial_2 : partial_1 < partial_2 ? partial_2 : partial_1;
-    float v8 = partial_3 != partial_3 ? partial_3 : v7 < partial_3 ? partial_3 : v7;
-    float v9 = partial_4 != partial_4 ? partial_4 : v8 < partial_4 ? partial_4 : v8;
-    float v10 = partial_5 != partial_5 ? partial_5 : v9 < partial_5 ? partial_5 : v9;
-    float v11 = partial_6 != partial_6 ? partial_6 : v10 < partial_6 ? partial_6 : v10;
-    float v12 = partial_7 != partial_7 ? partial_7 : v11 < partial_7 ? partial_7 : v11;
-    partial[v6] = partial_8 != partial_8 ? partial_8 : v12 < partial_8 ? partial_8 : v12;
+  if (item_x1 < 8) {
+    float partial_1 = partial[v3];
+    float partial_2 = partial[v3 + 8];
+    float partial_3 = partial[v3 + 16];
+    float partial_4 = partial[v3 + 24];
+    float partial_5 = partial[v3 + 32];
+    float partial_6 = partial[v3 + 40];
+    float partial_7 = partial[v3 + 48];
+    float partial_8 = partial[v3 + 56];
+    float v4 = partial_2 != partial_2 ? partial_2 : partial_1 < partial_2 ? partial_2 : partial_1;
+    float v5 = partial_3 != partial_3 ? partial_3 : v4 < partial_3 ? partial_3 : v4;
+    float v6 = partial_4 != partial_4 ? partial_4 : v5 < partial_4 ? partial_4 : v5;
+    float v7 = partial_5 != partial_5 ? partial_5 : v6 < partial_5 ? partial_5 : v6;
+    float v8 = partial_6 != partial_6 ? partial_6 : v7 < partial_6 ? partial_6 : v7;
+    float v9 = partial_7 != partial_7 ? partial_7 : v8 < partial_7 ? partial_7 : v8;
+    partial[v3] = partial_8 != partial_8 ? partial_8 : v9 < partial_8 ? partial_8 : v9;
   }
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-  float partial_9 = partial[v4];
-  float partial_10 = partial[v4 + 1];
-  float partial_11 = partial[v4 + 2];
-  float partial_12 = partial[v4 + 3];
-  float partial_13 = partial[v4 + 4];
-  float partial_14 = partial[v4 + 5];
-  float partial_15 = partial[v4 + 6];
-  float partial_16 = partial[v4 + 7];
-  if (v1 == 0) {
-    float v13 = partial_10 != partial_10 ? partial_10 : partial_9 < partial_10 ? partial_10 : partial_9;
-    float v14 = partial_11 != partial_11 ? partial_11 : v13 < partial_11 ? partial_11 : v13;
-    float v15 = partial_12 != partial_12 ? partial_12 : v14 < partial_12 ? partial_12 : v14;
-    float v16 = partial_13 != partial_13 ? partial_13 : v15 < partial_13 ? partial_13 : v15;
-    float v17 = partial_14 != partial_14 ? partial_14 : v16 < partial_14 ? partial_14 : v16;
-    float v18 = partial_15 != partial_15 ? partial_15 : v17 < partial_15 ? partial_15 : v17;
-    out[v2 * 2 + v3] = partial_16 != partial_16 ? partial_16 : v18 < partial_16 ? partial_16 : v18;
+  float partial_9 = partial[v1];
+  float partial_10 = partial[v1 + 1];
+  float partial_11 = partial[v1 + 2];
+  float partial_12 = partial[v1 + 3];
+  float partial_13 = partial[v1 + 4];
+  float partial_14 = partial[v1 + 5];
+  float partial_15 = partial[v1 + 6];
+  float partial_16 = partial[v1 + 7];
+  if (item_x1 == 0) {
+    float v10 = partial_10 != partial_10 ? partial_10 : partial_9 < partial_10 ? partial_10 : partial_9;
+    float v11 = partial_11 != partial_11 ? partial_11 : v10 < partial_11 ? partial_11 : v10;
+    float v12 = partial_12 != partial_12 ? partial_12 : v11 < partial_12 ? partial_12 : v11;
+    float v13 = partial_13 != partial_13 ? partial_13 : v12 < partial_13 ? partial_13 : v12;
+    float v14 = partial_14 != partial_14 ? partial_14 : v13 < partial_14 ? partial_14 : v13;
+    float v15 = partial_15 != partial_15 ? partial_15 : v14 < partial_15 ? partial_15 : v14;
+    out[group_x1 * 2 + item_y1] = partial_16 != partial_16 ? partial_16 : v15 < partial_16 ? partial_16 : v15;
   }
 }

@@ -7,14 +7,14 @@ static uint compare_exchange_global_u32(volatile __global uint *p, uint expected
   return as_uint(atomic_cmpxchg((volatile __global uint *)p, as_uint(expected), as_uint(value)));
 }
 __kernel __attribute__((reqd_work_group_size(4, 1, 1))) void speaking(const __global float *data, long grid_x, long grid_y, long grid_z, __global uint *record) {
-  long v1 = (long)get_local_id(0);
-  long v2 = (long)get_group_id(0);
-  long v3 = v1 + v2 * 4;
-  float data_1 = data[v3];
+  long item_x1 = (long)get_local_id(0);
+  long group_x1 = (long)get_group_id(0);
+  long v1 = item_x1 + group_x1 * 4;
+  float data_1 = data[v1];
   uint at1 = atomic_add_global_u32(record + 1, 0u);
   if (at1 < 262144u) at1 = atomic_add_global_u32(record + 1, 6u);
   if (at1 + 6u <= 262144u) {
-    ulong bits1 = v3;
+    ulong bits1 = v1;
     record[11 + at1 + 0] = 2704634459u;
     record[11 + at1 + 1] = 242025722u;
     record[11 + at1 + 2] = (uint)bits1;
@@ -26,8 +26,8 @@ __kernel __attribute__((reqd_work_group_size(4, 1, 1))) void speaking(const __gl
     atomic_add_global_u32(record + 2, 1u);
   }
   if (!(data_1 < 2.0f) && compare_exchange_global_u32(record + 0, 0u, 1u) == 0u) {
-    ulong bits2 = v2 + grid_x * ((long)get_group_id(1) + grid_y * (long)get_group_id(2));
-    ulong bits3 = v1 + (long)get_local_id(1) * 4 + (long)get_local_id(2) * 4;
+    ulong bits2 = group_x1 + grid_x * ((long)get_group_id(1) + grid_y * (long)get_group_id(2));
+    ulong bits3 = item_x1 + (long)get_local_id(1) * 4 + (long)get_local_id(2) * 4;
     record[3] = 3594656681u;
     record[4] = 311539176u;
     record[5] = (uint)bits2;

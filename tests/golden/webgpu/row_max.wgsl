@@ -24,8 +24,8 @@ fn row_max(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id
   let item_x1 = i32(item.x);
   let group_x1 = i32(launch.first.x + group.x);
   let v1 = item_x1 * 100 + group_x1 * 6400;
-  for (var i0: i32 = 0; i0 < 100; i0 += 1) {
-    most = max_f32(most, a[v1 + i0]);
+  for (var i: i32 = 0; i < 100; i += 1) {
+    most = max_f32(most, a[v1 + i]);
   }
   out[item_x1 + group_x1 * 64] = most;
 }

@@ -29,7 +29,7 @@ ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_120")
 def source(ast: UOp, name: str = "", arch: str = "sm_90") -> str:
     low = lowered(ast, cuda_target(arch))
     together = {b.slot for b in low.meta.buffers} if ast.op is Op.THREADS else {slot for slot, others in low.aliases if others}
-    return render_cuda(low.linear, low.meta, name or ast.arg.name, together=together, arch=arch)
+    return render_cuda(low.linear, low.meta, name or ast.arg.name, together, low.names)
 
 
 def cubin(text: str, arch: str = "sm_90") -> bytes:

@@ -24,7 +24,7 @@ Exchanges = Callable[[int], UOp]
 def source(ast: UOp, name: str = "", arch: str = "gfx942") -> str:
     low = lowered(ast, hip_target(arch))
     together = {b.slot for b in low.meta.buffers} if ast.op is Op.THREADS else {slot for slot, others in low.aliases if others}
-    return render_hip(low.linear, low.meta, name or ast.arg.name, together=together)
+    return render_hip(low.linear, low.meta, name or ast.arg.name, together, low.names)
 
 
 def code(text: str, arch: str = "gfx942") -> bytes:

@@ -41,7 +41,7 @@ class Made:
 
 def made(ast: UOp, name: str = "") -> Made:
     low = lowered(ast, metal_target())
-    return Made(render_metal(low.linear, low.meta, name or ast.arg.name), low.meta)
+    return Made(render_metal(low.linear, low.meta, name or ast.arg.name, (), low.names), low.meta)
 
 
 def source(ast: UOp, name: str = "") -> str:
