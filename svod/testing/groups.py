@@ -1,14 +1,14 @@
 """Executes the LINEAR program of a work item, group after group, as a GPU would: to see that groups meet at barriers and do not race.
 
 Owns: the execution in step of the work items of a group, what is a race. Must not know schedules; programs without ATOMIC only, and
-scalar but for the operands of an MMA.
+scalar but for the operands of an MMA and elements side by side, which begin at a multiple of their number.
 Invariants: a barrier that not all work items of the group reach, an access out of bounds, and two accesses to one element, one of them a
 store, by two work items without a barrier of their group between them, or of the grid if they are of two groups, are errors.
 """
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,15 +29,19 @@ from svod.target.abi import describe
 Values = NDArray[Any]
 
 
-def run_groups(linear: UOp, buffers: Sequence[Values], values: Mapping[str, int | float] | None = None) -> int:
+Watch = Callable[[UOp, Values], None]
+"""Sees each access: the LOAD or STORE, and the index of the first element of each work item."""
+
+
+def run_groups(linear: UOp, buffers: Sequence[Values], values: Mapping[str, int | float] | None = None, watch: Watch | None = None) -> int:
     """Executes the program in place, with the sizes of a launch that it says itself; how many work items there were. LaunchError for a race
-    and a barrier that some miss, ArgumentError for an access out of bounds."""
+    and a barrier that some miss, ArgumentError for an access out of bounds. `watch` is told of accesses that all work items make."""
     meta, given = describe(linear), dict(values or {})
     known: dict[UOp | str, Any] = dict(given.items())
     sizes = [int(evaluate(s, known)) for s in (*meta.global_size, *(meta.local_size or ()))]
     common = {u: fresh(u) for u in linear.find(Op.DEFINE_SCRATCH)}
     for phase in item_phases(linear):
-        launch = _Launch(phase, buffers, given, common, {})
+        launch = _Launch(phase, buffers, given, common, {}, watch)
         for group in itertools.product(*map(range, sizes[2::-1])):
             _Group(launch, group[::-1], tuple(sizes[3:])).run()
     return int(np.prod(sizes))
@@ -45,13 +49,14 @@ def run_groups(linear: UOp, buffers: Sequence[Values], values: Mapping[str, int 
 
 class _Launch(NamedTuple):
     """One phase: its instructions, buffers, values of variables, memory that all groups share, which group has stored each
-    element, and which has read it (-2: several)."""
+    element, and which has read it (-2: several), who sees accesses."""
 
     instructions: Sequence[UOp]
     buffers: Sequence[Values]
     given: Mapping[str, int | float]
     common: Mapping[UOp, Values]
     owners: dict[UOp, tuple[Values, Values]]
+    watch: Watch | None
 
 
 class _Group:
@@ -126,9 +131,24 @@ class _Group:
 
     def access(self, u: UOp, mask: Values) -> None:
         index = executed(u.src[0])
-        memory, where = executed(index.src[0]), self.value(index.src[1])
+        memory, where, value = executed(index.src[0]), self.value(index.src[1]), self.value(u.src[1]) if len(u.src) == 2 else None
         if len(index.src) == 3:
             mask = mask & self.value(index.src[2])
+        lanes = index.src[1].dtype.lanes
+        if self.launch.watch is not None and mask.all():
+            self.launch.watch(u, where if lanes == 1 else where[:, 0])
+        if lanes == 1:
+            got = self.element(u, memory, (where, mask), value)
+        else:
+            if (where[mask, 0] % lanes).any():
+                raise ArgumentError(f"{u.op.name} of {lanes} elements of {memory.arg.name!r} at once from index {where[mask, 0].max()} on")
+            got = np.stack([self.element(u, memory, (where[:, k], mask), None if value is None else value[k]) for k in range(lanes)])
+        if u.op is Op.LOAD:
+            self.values[u] = got
+
+    def element(self, u: UOp, memory: UOp, place: tuple[Values, Values], value: Values | None) -> Values:
+        """One element of each work item: what is read, or was to be written."""
+        where, mask = place
         cells, items = self.cells(memory), np.flatnonzero(mask)
         at = where[items]
         size = cells.shape[-1]
@@ -137,12 +157,12 @@ class _Group:
         if memory.op is not Op.DEFINE_REG:
             self.check(u.op, memory, at, items)
         own = (items, at) if memory.op is Op.DEFINE_REG else at
-        if u.op is Op.STORE:
-            cells[own] = self.value(u.src[1])[items]
-        else:
-            old = self.value(u.src[1]).copy() if len(u.src) == 2 else np.zeros(self.items, cells.dtype)
-            old[items] = cells[own]
-            self.values[u] = old
+        if u.op is Op.STORE and value is not None:
+            cells[own] = value[items]
+            return value
+        old = np.zeros(self.items, cells.dtype) if value is None else value.copy()
+        old[items] = cells[own]
+        return old
 
     def cells(self, memory: UOp) -> Values:
         """The elements of a memory; of one of its own for each work item."""

@@ -184,10 +184,10 @@ class Tile(Generic[P]):
         """Whether a row or column is there; None if all are."""
         return None if whole(self.count[axis], self.plan.tile) else simple(self.first[axis] + at < self.count[axis])
 
-    def place(self, axis: UOp, at: UOp) -> UOp:
-        """The row or column of the tile, or the last one there is."""
+    def place(self, axis: UOp, at: UOp, width: int = 1) -> UOp:
+        """The row or column of the tile, or the last one there is; of `width` together the first one."""
         place = self.first[axis] + at
-        return simple(self.start[axis] + (place if self.inside(axis, at) is None else place.minimum(self.count[axis] - 1)))
+        return simple(self.start[axis] + (place if self.inside(axis, at) is None else place.minimum(self.count[axis] - width)))
 
 
 def write_product(share: Share, plan: Product, limits: Limits) -> None:

@@ -73,7 +73,7 @@ CUDA_C = Dialect(
     ids={SpecialKind.GLOBAL: "blockIdx.{letter}", SpecialKind.LOCAL: "threadIdx.{letter}",
          SpecialKind.DIRECT: "((long long)blockIdx.{letter} * blockDim.{letter} + threadIdx.{letter})"},
     barrier="__syncthreads();",
-    local="__shared__ {type} {name}[{size}];",
+    local="__shared__ __align__(16) {type} {name}[{size}];",
     opening=INFINITIES,
 )
 """To be compiled with -fmad=false -ftz=false -prec-div=true -prec-sqrt=true."""

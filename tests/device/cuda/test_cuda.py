@@ -15,10 +15,11 @@ import pytest
 import svod
 from svod import UOp
 from svod.device.stream import Stream
-from svod.dtype import AddrSpace, dtypes
+from svod.dtype import AddrSpace, dtypes, numpy_dtype
 from svod.errors import ArgumentError, DeviceUnavailable, LaunchError
-from svod.ir.args import AtomicKind, SpecialKind
+from svod.ir.args import AtomicKind, SpecialKind, product_types
 from svod.ir.ops import Op
+from svod.ir.semantics import apply
 from svod.ir.threads import grid_variable
 from svod.testing.conformance import check_entry, table
 from svod.testing.kernels import CASES, axes, p
@@ -109,6 +110,30 @@ def test_a_reduction_through_shared_memory(device: svod.Device, block: int) -> N
     data, out = np.arange(2048, dtype=np.float32), np.zeros(2048 // block, np.float32)
     launch(device, summed(block), [data, out], 2048 // block)
     np.testing.assert_array_equal(out, data.reshape(-1, block).sum(1))
+
+
+@CUDA
+@pytest.mark.parametrize("sizes", [(64, 64, 64), (80, 112, 48), (67, 45, 51)])
+@pytest.mark.parametrize("name", ["f16", "bf16", "tf32", "i8", "i8_u8", "f8e4m3", "f8e4m3_f8e5m2"])
+def test_products_on_matrix_units(device: svod.Device, name: str, sizes: tuple[int, int, int]) -> None:
+    """Every bit: sums of small whole numbers are exact. For tf32 those of one operand lie between two numbers that it has."""
+    if name not in device.target.products:
+        pytest.skip(f"{device.target.arch} has no units for {name}")
+    (m, n, k), kinds = sizes, product_types(name)
+    i, j, q = axes(m, n, k)
+    wide = dtypes.i32 if kinds[0].is_int else dtypes.f32
+    loads = [UOp.param(s, d, name="cab"[s])[at].load() for s, d, at in ((1, kinds[0], i * k + q), (2, kinds[1], q * n + j))]
+    given = [x.tf32() if name == "tf32" else x.cast(wide) for x in loads]
+    program = device.compile(UOp.sink(UOp.param(0, wide, name="c")[i * n + j].store((given[0] * given[1]).sum(q)), name="product"))
+    assert "mma.sync" in program.source
+    a, b = (np.random.default_rng(s).integers(0 if d is dtypes.u8 else -3, 4, shape).astype(numpy_dtype(d))
+            for s, (d, shape) in enumerate(zip(kinds, ((m, k), (k, n)), strict=True)))
+    if name == "tf32":
+        a = a * np.float32(1 + 2.0**-11)
+    c = np.zeros((m, n), numpy_dtype(wide))
+    program.execute([c, a, b])
+    left = apply(Op.TF32, dtypes.f32, None, a) if name == "tf32" else a.astype(c.dtype)
+    np.testing.assert_array_equal(c, left @ b.astype(c.dtype))
 
 
 @CUDA
@@ -280,7 +305,7 @@ def test_what_a_kernel_takes_of_the_device(device: svod.Device) -> None:
     assert found["registers"] > 0
     assert found["work_items"] >= 128
     assert ("groups" in found) == (device.allocator.driver.api.name != "pycuda")
-    assert "__shared__ float tile[128];" in program.source
+    assert "__shared__ __align__(16) float tile[128];" in program.source
 
 
 @CUDA

@@ -2,7 +2,7 @@
 // 500 x 1 x 1 of groups of 64 x 2 x 1 work items
 #define INFf __int_as_float(0x7f800000)
 extern "C" __global__ __launch_bounds__(128) void row_max(float *__restrict__ out, const float *__restrict__ a) {
-  __shared__ float partial[128];
+  __shared__ __align__(16) float partial[128];
   float acc;
   acc = -INFf;
   int item_x1 = (int)threadIdx.x;

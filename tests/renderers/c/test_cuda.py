@@ -12,7 +12,7 @@ from svod.device.cuda.nvrtc import nvrtc
 from svod.device.lowering import lowered
 from svod.dtype import AddrSpace, DType, dtypes
 from svod.errors import ConfigError, DeviceUnavailable, UnsupportedError
-from svod.ir.args import AtomicKind, MmaArg, SpecialKind
+from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
 from svod.renderers.c.cuda import LIBRARY_WORDS, capability, cuda_target, entries, render_cuda
 from svod.renderers.c.cuda_pieces import PIECES
@@ -200,69 +200,6 @@ def test_arrays_of_a_work_item_lie_in_registers() -> None:
 
 def test_loops_of_many_iterations_are_not_unrolled() -> None:
     assert "#pragma unroll" not in source(kept_values(2000))
-
-
-def product(kind: DType, other: DType | None = None, *, rounded: bool = False) -> UOp:
-    """16 x 16 sums of products by a subgroup."""
-    k = Threads("product", (32, 1, 1))
-    wide = dtypes.i32 if kind.is_int else dtypes.f32
-    arg = MmaArg(16, 16, 32 if kind.bits == 8 else 16, 32)
-    left, right, rows = arg.held()
-    given = [k.load(UOp.param(n, d, name=name), k.thread() * each + e) for n, (name, d, each) in
-             enumerate((("a", kind, left), ("b", other or kind, right), ("c", wide, rows)), 1) for e in range(each)]
-    given = [v.tf32() if rounded and n < left + right else v for n, v in enumerate(given)]
-    sums = [k.value(wide) for _ in range(rows)]
-    k.do(UOp(Op.MMA, (*sums, *given), arg, dtypes.void))
-    for r, s in enumerate(sums):
-        k.store(UOp.param(0, wide, name="out"), k.thread() * rows + r, s)
-    return k.kernel()
-
-
-@pytest.mark.parametrize(("kind", "arch", "instruction"), [
-    (dtypes.f16, "sm_75", "HMMA.1688.F32"), (dtypes.f16, "sm_80", "HMMA.16816.F32"), (dtypes.f16, "sm_90", "HMMA.16816.F32"),
-    (dtypes.bf16, "sm_90", "HMMA.16816.F32.BF16"), (dtypes.i8, "sm_80", "IMMA.16832.S8.S8"), (dtypes.u8, "sm_90", "IMMA.16832.U8.U8"),
-    (dtypes.f8e4m3, "sm_90", "QGMMA|QMMA|HMMA"), (dtypes.f8e5m2, "sm_120", "QMMA"), (dtypes.f16, "sm_120", "HMMA.16816.F32"),
-])
-def test_products_compile_to_instructions_of_tensor_cores(kind: DType, arch: str, instruction: str) -> None:
-    sass = machine_code(source(product(kind), arch=arch), arch)
-    assert re.search(instruction, sass), set(re.findall(r"\w*MMA[.\w]*", sass))
-
-
-I8, U8, E4, E5 = dtypes.i8, dtypes.u8, dtypes.f8e4m3, dtypes.f8e5m2
-
-
-@pytest.mark.parametrize(("kinds", "archs", "instruction"), [
-    ((I8, U8), ("sm_80", "sm_89", "sm_90", "sm_120"), r"IMMA.16832.U8.S8"), ((U8, I8), ("sm_80", "sm_90"), r"IMMA.16832.S8.U8"),
-    ((E4, E5), ("sm_89", "sm_120"), r"QMMA\S*E5M2.E4M3"), ((E5, E4), ("sm_89", "sm_90", "sm_120"), r"QMMA\S*E4M3.E5M2|HMMA"),
-])
-def test_operands_of_two_types_compile_to_instructions(kinds: tuple[DType, DType], archs: tuple[str, ...], instruction: str) -> None:
-    """Transposed: the right operand is the instruction's left one."""
-    for arch in archs:
-        assert re.search(instruction, machine_code(source(product(*kinds), arch=arch), arch))
-
-
-@pytest.mark.parametrize("arch", ["sm_80", "sm_89", "sm_90", "sm_120"])
-def test_rounded_f32_compile_to_instructions(arch: str) -> None:
-    text = source(product(dtypes.f32, rounded=True), arch=arch)
-    assert text.count("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32") == 1
-    assert re.search(r"HMMA.1688.F32.TF32", machine_code(text, arch))
-
-
-def machine_code(text: str, arch: str) -> str:
-    """The disassembly of what a source compiles to. Skips where there is none."""
-    sass = disassembled(cubin(text, arch))
-    if sass is None:
-        pytest.skip("nvdisasm is not installed: pip install nvidia-cuda-nvdisasm")
-    return sass
-
-
-def test_products_that_an_architecture_has_not_are_multiplied_by_lanes() -> None:
-    for kind, arch in ((dtypes.bf16, "sm_75"), (dtypes.f8e4m3, "sm_80"), (dtypes.f32, "sm_90")):
-        assert "mma.sync" not in source(product(kind), arch=arch)
-    assert "mma.sync" not in source(product(dtypes.f16, dtypes.bf16))
-    rounded = source(product(dtypes.f32, rounded=True), arch="sm_75")
-    assert "mma.sync" not in rounded
-    cubin(rounded, "sm_75")
 
 
 def test_products_and_sums_are_not_fused_unless_told() -> None:
