@@ -117,7 +117,7 @@ def test_random_effects_on_simulated_groups() -> None:
     for seed in range(40):
         case = effect_case(seed)
         linear = lower(case.ast, IDS)
-        if next(linear.find(Op.ATOMIC, Op.DEFINE_SCRATCH), None) is None:
+        if next(linear.find(Op.ATOMIC), None) is None:
             buffers = case.fresh()
             shared += run_groups(linear, buffers, case.vals) > 1
             case.check(buffers)

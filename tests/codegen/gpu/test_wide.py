@@ -1,6 +1,7 @@
 """Rows that several groups share: in phases, without a race, the right result for sizes of every kind, and only where it pays."""
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from svod import Config, UOp
+from svod.codegen.gpu import choose, wide
 from svod.codegen.gpu.wide import EACH, WIDE
 from svod.codegen.pipeline import Context, lower
 from svod.device.opencl.backend import opencl_target
@@ -18,8 +20,12 @@ from svod.ir.ops import Op
 from svod.ir.spec import LINEAR, verify
 from svod.renderers.phases import item_phases, scratch
 from svod.target.abi import describe
+from svod.testing.case import Case
 from svod.testing.groups import run_groups
-from svod.testing.kernels import axes, f32, p
+from svod.testing.kernels import CASES, axes, f32, p
+from svod.testing.random_effects import effect_case
+from svod.testing.random_kernels import random_case
+from svod.testing.random_products import random_product
 
 TARGET = replace(opencl_target(None), vector_bits=0)
 IDS = Context(TARGET, Config())
@@ -93,7 +99,7 @@ def test_a_matrix_whose_sizes_the_launch_knows(m: int, n: int) -> None:
     np.testing.assert_allclose(run(linear, 1, m=m, n=n), A[:m * n].sum(dtype=np.float64), atol=1e-2)
 
 
-@pytest.mark.parametrize(("rows", "columns", "down"), [(3, 50_000, False), (5, 30_000, True), (33, 20_000, True)])
+@pytest.mark.parametrize(("rows", "columns", "down"), [(3, 50_000, False), (5, 30_000, True), (12, 20_000, True)])
 def test_few_rows(rows: int, columns: int, down: bool) -> None:
     i, j = axes(rows, columns)
     ast = UOp.sink(p(0, "out")[i].store(x(j * rows + i if down else i * columns + j).sum(j)), name="few")
@@ -144,3 +150,36 @@ def test_other_reductions(op: Op) -> None:
 def test_the_same_bits_at_every_launch() -> None:
     linear = lowered(total(N))
     assert run(linear, 1).tobytes() == run(linear, 1).tobytes()
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several groups for each row wherever that can be, phases for all that waits."""
+    monkeypatch.setattr(wide, "EACH", 1)
+    monkeypatch.setattr(wide, "USUAL", 8)
+    monkeypatch.setattr(wide, "cost", lambda plan: -1.0)
+    monkeypatch.setattr(choose, "in_phases", lambda *_: True)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("make", "seeds"), [(random_case, range(8)), (random_product, range(3)), (effect_case, (43, 78, 90, 199))])
+def test_random_kernels_in_phases(make: Callable[[int], Case], seeds: Iterable[int]) -> None:
+    phases = 0
+    for seed in seeds:
+        case = make(seed)
+        linear, buffers = lowered(case.ast), case.fresh()
+        if next(linear.find(Op.ATOMIC), None) is None:
+            phases += len(item_phases(linear)) > 1
+            run_groups(linear, buffers, case.vals)
+            case.check(buffers)
+    assert phases > 0
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("name", ["softmax", "softmax_one_axis", "layernorm", "sum_all", "argmax_rows", "csr_spmv", "ragged_row_sums",
+                                  "same_range_twice"])
+def test_kernels_in_phases(name: str) -> None:
+    case = CASES[name]()
+    linear, buffers = lowered(case.ast), case.fresh()
+    run_groups(linear, buffers, case.vals)
+    case.check(buffers)
