@@ -8,7 +8,10 @@ import pytest
 
 import svod
 from svod import UOp
-from svod.dtype import DType, dtypes
+from svod.dtype import AddrSpace, DType, dtypes
+from svod.errors import LaunchError
+from svod.ir.args import BarrierScope, SpecialKind
+from svod.testing.kernels import axes, p
 from svod.testing.phases import GROUPS, ITEMS, handed_round
 
 N = GROUPS * ITEMS
@@ -68,3 +71,41 @@ def test_what_a_launch_shared_is_given_back(device: svod.Device) -> None:
     after = device.allocator.stats()
     assert (after.live_blocks, after.live_bytes) == (before.live_blocks, before.live_bytes)
     assert after.reuses - before.reuses == after.allocs - before.allocs
+
+
+@ITEM_DEVICES
+@pytest.mark.parametrize("by", ["ids", "loops"])
+def test_a_kernel_that_says_so_itself(device: svod.Device, by: str) -> None:
+    size = 8
+    ids = (UOp.special(SpecialKind.GLOBAL, 0, size),) * 2
+    i, j = ids if by == "ids" else axes(size, size)
+    common = UOp.memory(0, dtypes.f32, size, AddrSpace.GLOBAL, name="common")
+    twice = common[i].store(p(1, "a")[i].load() * 2.0)
+    done = UOp.barrier(twice if by == "ids" else twice.end(i), scope=BarrierScope.GRID)
+    turned = p(0, "out")[j].store(common.after(done)[j * -1 + (size - 1)].load() + p(1, "a")[j].load())
+    out = np.zeros(size, np.float32)
+    device.compile(UOp.sink(turned, name=by))(out, A[:size])
+    np.testing.assert_array_equal(out, A[:size][::-1] * 2 + A[:size])
+
+
+@ITEM_DEVICES
+def test_a_long_sum_in_one_launch(device: svod.Device) -> None:
+    n = UOp.variable("n", 0, 1 << 24)
+    (i,) = axes(n)
+    program = device.compile(UOp.sink(p(0, "out")[0].store(p(1, "a")[i].load().sum(i)), name="total"))
+    assert program.compiled.needs.phases == 2
+    a = np.random.default_rng(0).uniform(-1, 1, 1 << 18).astype(np.float32)
+    for size in (0, 1, 1000, 1 << 18, 3):
+        out = np.full(1, 7, np.float32)
+        program(out, a, n=size)
+        np.testing.assert_allclose(out[0], a[:size].sum(dtype=np.float64), atol=1e-2)
+
+
+@pytest.mark.devices("WEBGPU")
+def test_scratch_that_cannot_be_bound(device: svod.Device) -> None:
+    large = UOp.memory(0, dtypes.f32, 1 << 26, AddrSpace.GLOBAL, name="large")
+    (i,) = axes(8)
+    filled = large[i].store(p(1, "a")[i].load()).end(i)
+    program = device.compile(UOp.sink(p(0, "out")[i].store(large.after(filled)[i].load()), name="large"))
+    with pytest.raises(LaunchError, match="share 268435456 bytes of scratch"):
+        program(np.zeros(8, np.float32), A[:8])

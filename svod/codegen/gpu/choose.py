@@ -68,7 +68,9 @@ def shared_work(sink: UOp, target: Target, contract: str, fused: Fused) -> UOp |
     effects = [e for s in sink.src for e in effects_of(s)]
     if has_core(sink):
         return None
-    target = replace(target, limits=replace(target.limits, shared_bytes=min(target.limits.shared_bytes, SHARED)))
+    room = len(list(sink.find(Op.PARAM, Op.DEFINE_VAR))) < target.limits.buffers  # memory of the launch is an argument more
+    limits = replace(target.limits, shared_bytes=min(target.limits.shared_bytes, SHARED))
+    target = replace(target, limits=limits, phases=target.phases and room)
     share = Share(Emitter(_rules(target, contract)), fused)
     if sink.arg.opts is not None:
         return _by_hand(share, sink, effects, target)

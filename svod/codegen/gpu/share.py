@@ -255,9 +255,10 @@ class Share:
                 self.add(group, own, flat.env(first + whole * (size * len(cells)) + size * j))
             self.out.end_range(whole)
             done = simple(trips // len(cells) * len(cells))
-        k = self.out.range(done, trips)
-        self.add(group, cells[0], flat.env(first + k * size))
-        self.out.end_range(k)
+        if done is not trips:
+            k = self.out.range(done, trips)
+            self.add(group, cells[0], flat.env(first + k * size))
+            self.out.end_range(k)
 
     def combined(self, group: list[UOp], partial: list[UOp], lanes: Lanes) -> list[UOp]:
         """What the work items of a row have, combined: the same bits for all of them."""

@@ -223,6 +223,10 @@ class WebGPURunner:
         if made is not None and local is not None and (wanted := tuple(s.arg.value for s in made)) != tuple(local):
             raise LaunchError(f"kernel {self.compiled.name!r} is compiled for groups of {wanted} work items, a launch asks for "
                               f"{tuple(local)}", hint="leave local_size out")
+        if (common := self.compiled.needs.shared_bytes) > self.limits["binding"]:
+            raise LaunchError(f"the groups of kernel {self.compiled.name!r} share {common} bytes of scratch, {self.compiler.driver.name} "
+                              f"lets a kernel see {self.limits['binding']} of one buffer", at="limit max-storage-buffer-binding-size",
+                              hint="make the scratch memory smaller")
         for v, p in zip(views, self.compiled.meta.buffers, strict=True):
             if v.nbytes > self.limits["binding"]:
                 raise LaunchError(f"buffer {p.name!r} of kernel {self.compiled.name!r} has {v.nbytes} bytes, {self.compiler.driver.name} "

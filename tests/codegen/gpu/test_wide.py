@@ -85,6 +85,13 @@ def test_targets_without_phases_have_one() -> None:
     assert shape(lowered(total(1 << 24), replace(IDS, target=replace(TARGET, phases=False))))[:2] == (1, 1)
 
 
+def test_a_kernel_with_as_many_arguments_as_there_may_be_has_one_phase() -> None:
+    few = replace(TARGET, limits=replace(TARGET.limits, buffers=2))
+    assert shape(lowered(total(1 << 24), replace(IDS, target=few)))[0] == 1
+    more = replace(TARGET, limits=replace(TARGET.limits, buffers=3))
+    assert shape(lowered(total(1 << 24), replace(IDS, target=more)))[0] == 2
+
+
 @pytest.mark.parametrize("n", [0, 1, 255, 2048, 2049, N])
 def test_a_length_that_the_launch_knows(n: int) -> None:
     linear = lowered(total(UOp.variable("n", 0, 1 << 30)))
