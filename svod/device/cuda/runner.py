@@ -191,12 +191,13 @@ class CudaRunner:
             return self.fast_queue(None, True, args)
         if (launch := self._seen_before(args)) is None:
             return False
-        self.driver.call(self._doing, self._launch_and_wait, launch)
+        packed, common = self._complete(launch)
+        self.driver.call(self._doing, self._launch_and_wait, launch.sizes, packed)
+        del common
         return True
 
-    def _launch_and_wait(self, launch: Launch) -> None:
-        common = self._common()
-        self._launch(launch.sizes, None, launch.args if common is None else launch.args.also(common.place))
+    def _launch_and_wait(self, sizes: tuple[Size, Size, int], args: Packed) -> None:
+        self._launch(sizes, None, args)
         self.driver.api.synchronize(None)
 
     def _launch(self, sizes: tuple[Size, Size, int], stream: Any, args: Packed) -> None:
@@ -204,18 +205,20 @@ class CudaRunner:
         for function in self.functions:
             self.driver.api.launch(function, sizes, stream, args)
 
-    def _common(self) -> Common | None:
-        """Memory that all groups of one launch share."""
+    def _complete(self, launch: Launch) -> tuple[Packed, Common | None]:
+        """All arguments, and the memory that all groups share, if there is any, which has to live until the launch is done."""
         nbytes = self.compiled.needs.shared_bytes
-        return Common(self.on.pool, nbytes) if nbytes else None
+        if not nbytes:
+            return launch.args, None
+        common = Common(self.on.pool, nbytes)
+        return launch.args.also(common.place), common
 
     def _go(self, launch: Launch, lane: Lane, wait: bool, keeps: Sequence[object]) -> None:
         driver, idle = self.driver, lane.idle
         held = () if wait and idle else [b.hold() if isinstance(b, Buffer) else b for b in keeps]
-        if lane.foreign:
+        args, common = self._complete(launch)
+        if lane.foreign:  # behind what was allocated
             lane.follow()
-        common = self._common()
-        args = launch.args if common is None else launch.args.also(common.place)
         driver.call(self._doing, self._launch, launch.sizes, lane.stream, args)
         if wait and idle:
             driver.call(self._doing, driver.api.synchronize, lane.stream)
