@@ -69,6 +69,8 @@ class Target:
     products: frozenset[str] = frozenset()
     """Products that matrix units of its subgroups do, by the types of their operands, see `svod.ir.args.product_name`; "tf32" are those of
     f32 rounded by TF32."""
+    group_bits: int = 0
+    """Bits that a work item accesses at once in memory of its group, beginning at a multiple of that; 0: one element."""
     limits: Limits = field(default_factory=Limits)
     caches: Caches = field(default_factory=Caches)
 

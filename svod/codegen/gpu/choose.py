@@ -116,7 +116,7 @@ def _cheapest(effect: UOp, able: list[UOp], target: Target) -> Plan | None:
     if next(effect.find(Op.REDUCE), None) is None:
         plans += turn_plans(effect, able, target.limits)
     else:
-        products = list(product_plans(effect, able, target.limits))
+        products = list(product_plans(effect, able, target.limits, target.group_bits))
         rows = list(rows_plans(effect, able, target.limits))
         plans += [*rows, *wide_plans(rows, target.limits)] if target.phases else rows
         plans += [*products, *unit_plans(products, target.products, target.limits)]

@@ -18,14 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from svod.codegen.analysis import stride
+from svod.codegen.gpu.beside import fetched, kept, neighbours, side_by_side
 from svod.codegen.gpu.product import Product, Tile
 from svod.codegen.gpu.share import Env, simple
 from svod.codegen.simt.emit import index
-from svod.dtype import PtrDType, dtypes
+from svod.dtype import dtypes
 from svod.ir.bounds import divides
 from svod.ir.ops import Op
-from svod.ir.rewrite import rewrite
-from svod.ir.rules import SIMPLIFY
 from svod.ir.uop import UOp
 
 WORDS = 16
@@ -60,27 +59,9 @@ def way_of(value: UOp, row: UOp, common: UOp) -> Way:
     most = QUAD * 32 // value.dtype.bits
     ways = (Way(True, most), Way(False, min(BROUGHT, most)))
     for way in ways if along else ways[::-1]:
-        if _beside(loads, common if way.along else row, way.width):
+        if side_by_side(loads, common if way.along else row, way.width):
             return way
     return Way(along, 1)
-
-
-def _beside(loads: Sequence[UOp], axis: UOp, width: int) -> bool:
-    """Whether each load, for `width` neighbours along the axis from a multiple of that on, is of one element, or of so many side by side
-    that begin at a multiple of their size."""
-    start, stop = axis.src
-    if all(stride(a, axis) != 1 for a in loads) or not (divides(width, start) and divides(width, rewrite(stop - start, SIMPLIFY))):
-        return False
-    for a in loads:
-        address, step = a.src[0], stride(a, axis)
-        memory = address.src[0].dtype
-        if len(a.src) == 2 or len(address.src) == 3 or step not in (0, 1) or not isinstance(memory, PtrDType):
-            return False
-        if step == 1:
-            first = rewrite(address.src[1].substitute({axis: axis * width}), SIMPLIFY)
-            if memory.base.is_bool or memory.base.bits * width > QUAD * 32 or not divides(width, first):
-                return False
-    return True
 
 
 class Panel:
@@ -143,8 +124,7 @@ class Panel:
         if self.left:  # two words of each of the two rows
             order = [order[4 * r + 2 * s + w] for s in range(2) for w in range(2) for r in range(2)]
         for s in range(0, BROUGHT, QUAD):
-            stack = UOp(Op.STACK, tuple(words[at] for at in order[s:s + QUAD]), None, dtypes.u32.vec(QUAD))
-            share.out.do(UOp(Op.STORE, (self._beside(self.memory, self.place(*order[s]) + turn, QUAD), stack)))
+            kept(share, self.memory, self.place(*order[s]) + turn, [words[at] for at in order[s:s + QUAD]])
 
     def _one_by_one(self, steps: Steps, env: Env) -> list[UOp]:
         start, count, done = steps
@@ -164,7 +144,7 @@ class Panel:
         for row, word in self.brought()[::QUAD]:
             step = simple(done + word * self.each)
             here = {**env, self.row: self.tile.place(self.row, row), self.common: self._step(start, step, count, self.way.width)}
-            codes = self._neighbours(self.common, here)
+            codes = [_code(v) for v in neighbours(self.share, self.value, self.common, self.way.width, here)]
             words += [self._there(self._joined(codes[k:k + self.each]), step, count) for k in range(0, len(codes), self.each)]
         return words
 
@@ -176,28 +156,10 @@ class Panel:
             codes: list[UOp] = []
             for r in range(0, BROUGHT, self.way.width):
                 place = self.tile.place(self.row, simple(first + r), self.way.width)
-                codes += self._neighbours(self.row, {**env, self.row: place, self.common: self._step(start, step, count)})
+                here = {**env, self.row: place, self.common: self._step(start, step, count)}
+                codes += [_code(v) for v in neighbours(self.share, self.value, self.row, self.way.width, here)]
             parts.append([self._there(code, step, count) for code in codes])
         return [self._joined(word) for word in zip(*parts, strict=True)]
-
-    def _neighbours(self, axis: UOp, env: Env) -> list[UOp]:
-        """The operand for neighbours along an axis, as bits: each load is made once."""
-        share, width = self.share, self.way.width
-        known: list[Env] = [{**env, axis: simple(env[axis] + k)} for k in range(width)]
-        for a in self.value.find(Op.LOAD):
-            address = share.value(a.src[0], env)
-            if stride(a, axis) == 0:
-                values = [share.read(a.replace(src=(address,)))] * width
-            else:
-                vector = share.read(UOp(Op.LOAD, (self._beside(address.src[0], address.src[1], width),)))
-                values = [UOp(Op.EXTRACT, (vector,), k, a.dtype) for k in range(width)]
-            for own, value in zip(known, values, strict=True):
-                own[a] = value
-        return [_code(share.value(self.value, own)) for own in known]
-
-    def _beside(self, memory: UOp, at: UOp, width: int) -> UOp:
-        """The address of elements side by side."""
-        return UOp(Op.INDEX, (memory, UOp(Op.RAMP, (simple(at), index(1)), None, dtypes.index.vec(width))))
 
     def exact(self, count: UOp) -> bool:
         """Whether the common axis is a number of whole panels."""
@@ -230,9 +192,7 @@ class Panel:
         return [words[:2], words[2:]]
 
     def _quad(self, step: UOp, first: UOp, at: UOp) -> list[UOp]:
-        at = simple(at) + first * WORDS + self.turn(step)
-        vector = self.share.read(UOp(Op.LOAD, (self._beside(self.memory, at, QUAD),)))
-        return [UOp(Op.EXTRACT, (vector,), k, dtypes.u32) for k in range(QUAD)]
+        return fetched(self.share, self.memory, simple(at) + first * WORDS + self.turn(step), QUAD)
 
 
 def _code(value: UOp) -> UOp:

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from svod.codegen.analysis import bounded_by_memory, reach, stride, trip, trips
 from svod.codegen.closers import effects_of
+from svod.codegen.gpu.beside import fetched, kept, neighbours, side_by_side
 from svod.codegen.gpu.grid import around
 from svod.codegen.gpu.rows import FILL, NODE
 from svod.codegen.gpu.share import Env, Share, groups, local, simple, whole
@@ -29,6 +30,8 @@ SIDE = 16
 """Work items along each side of a group, at most: two of 32 that run together read 2 rows and 16 columns."""
 DEEP = 16
 """Steps of the common axis that are staged at once: 16 elements of 4 bytes are two sectors of a row."""
+QUAD = 4
+"""Rows, and columns, of a work item side by side, where memory of the group is accessed so."""
 SHARED = 0.1
 """Cost of reading memory of the group, where an element of a buffer costs 1."""
 GROUPS = 128
@@ -38,7 +41,8 @@ GROUPS = 128
 @dataclass(frozen=True, slots=True)
 class Product:
     """A plan. `by_row` and `by_column` are the largest parts of what is combined that depend on `row` alone, or on `column`; `still` those
-    that depend on neither. `side` work items along each side of a group, each with `each` rows and columns; `deep` steps at once."""
+    that depend on neither. `side` work items along each side of a group, each with `each` rows and columns; `deep` steps at once.
+    `wide`: bits that a work item accesses at once, in buffers and memory of the group; 0: one element after the other."""
 
     effect: UOp
     red: UOp
@@ -51,15 +55,35 @@ class Product:
     side: int = SIDE
     each: int = 4
     deep: int = DEEP
+    wide: int = 0
 
     @property
     def tile(self) -> int:
         """Rows, and columns, of a group."""
         return self.side * self.each
 
+    @property
+    def pitch(self) -> int:
+        """Elements from a step of the tile in memory of the group to the next, so that the same rows of two steps are in two banks."""
+        return self.tile + (QUAD if self.wide else 1)
+
+    @property
+    def quad(self) -> int:
+        """Rows of a work item that lie side by side."""
+        return min(QUAD, self.each) if self.wide else 1
+
+    def own(self, item: UOp, number: int) -> UOp:
+        """Which row of the tile the one of that number of work item `item` is."""
+        first = number // self.quad * (self.side * self.quad) + number % self.quad
+        return simple(item * self.quad + first)
+
+    def width(self, part: UOp) -> int:
+        """Elements of a part of the operands that are read from memory of the group at once."""
+        return 1 if part.dtype.is_bool else max(1, min(self.quad, self.wide // part.dtype.bits))
+
     def bytes(self) -> int:
         """Memory of the group."""
-        return sum(self.deep * (self.tile + 1) * p.dtype.itemsize for p in (*self.by_row, *self.by_column))
+        return sum(self.deep * self.pitch * p.dtype.itemsize for p in (*self.by_row, *self.by_column))
 
     @property
     def cost(self) -> float:
@@ -75,8 +99,8 @@ class Product:
         return one * total / min(total / self.each, FILL)  # sums of one work item that wait for nothing count as work items
 
 
-def product_plans(effect: UOp, able: list[UOp], limits: Limits) -> Iterator[Product]:
-    """The plans for an effect in whose loops `able` iterations may be done in any order."""
+def product_plans(effect: UOp, able: list[UOp], limits: Limits, wide: int = 0) -> Iterator[Product]:
+    """The plans for an effect in whose loops `able` iterations may be done in any order. `wide`: bits that are accessed at once."""
     reds, loops = list(effect.find(Op.REDUCE)), around(effect)
     if len(reds) != 1 or len(able) < 2 or set(loops) != set(able) or any(free_ranges(r) - {r} or bounded_by_memory(r) for r in loops):
         return
@@ -91,7 +115,7 @@ def product_plans(effect: UOp, able: list[UOp], limits: Limits) -> Iterator[Prod
         parts = _parts(red.src[0], row, column)
         if parts is None or not parts[0] or not parts[1] or any(x in free_ranges(r) for r in red.src[1:] for x in (row, column)):
             continue
-        plan = _sized(Product(effect, red, row, column, common, *parts), limits)
+        plan = _sized(Product(effect, red, row, column, common, *parts, wide=wide), limits)
         if plan is not None:
             yield plan
 
@@ -195,7 +219,7 @@ def write_product(share: Share, plan: Product, limits: Limits) -> None:
     env: Env = {}
     tile = Tile(share, plan, env, limits)
     cells = [[share.cell(identity(plan.red.arg, plan.red)) for _ in range(plan.each)] for _ in range(plan.each)]
-    parts = [(p, axis, share.tile(p.dtype, plan.deep * (plan.tile + 1), name))
+    parts = [(p, axis, share.tile(p.dtype, plan.deep * plan.pitch, name))
              for group, axis, name in ((plan.by_row, plan.row, "rows"), (plan.by_column, plan.column, "columns")) for p in group]
     others = [r for r in nest_order(plan.red.src[1:]) if r is not plan.common]
     share.nest(others, env, lambda inner: _steps(tile, parts, cells, inner))
@@ -219,9 +243,12 @@ def _steps(tile: Tile[Product], parts: list[tuple[UOp, UOp, UOp]], cells: list[l
     here = {**env, plan.common: simple(start + done + kk)}
     for u in plan.still:
         share.value(u, here)
-    row = simple(kk * (plan.tile + 1))
-    read = {(p, j): share.fetch(m, simple(row + (tile.y if axis is plan.row else tile.x) + plan.side * j))
-            for p, axis, m in parts for j in range(plan.each)}
+    row = simple(kk * plan.pitch)
+    read: dict[tuple[UOp, int], UOp] = {}
+    for p, axis, memory in parts:
+        item, width = tile.y if axis is plan.row else tile.x, plan.width(p)
+        for j in range(0, plan.each, width):
+            read |= {(p, j + k): value for k, value in enumerate(fetched(share, memory, row + plan.own(item, j), width))}
     for i in range(plan.each):
         for j in range(plan.each):
             own = {**here, **{p: read[p, i] for p in plan.by_row}, **{p: read[p, j] for p in plan.by_column}}
@@ -240,21 +267,31 @@ def _pads(plan: Product) -> bool:
 
 
 def _stage(tile: Tile[Product], what: tuple[UOp, UOp, UOp], steps: tuple[UOp, UOp, UOp], env: Env) -> None:
-    """One part of the operands, for all rows (or columns) of the tile and the next steps: neighbouring work items read neighbours."""
+    """One part of the operands, for all rows (or columns) of the tile and the next steps: neighbouring work items read neighbours, each of
+    them several at once where these begin at multiples of their number."""
     (part, axis, memory), (start, count, done), plan, share = what, steps, tile.plan, tile.share
-    along = any(stride(a, plan.common) == 1 for a in part.find(Op.LOAD)) and not any(stride(a, axis) == 1 for a in part.find(Op.LOAD))
-    items, size = plan.side**2, plan.tile * plan.deep
-    exact = divides(plan.deep, count)
+    loads = list(part.find(Op.LOAD))
+    along = any(stride(a, plan.common) == 1 for a in loads) and not any(stride(a, axis) == 1 for a in loads)
+    near, exact = plan.common if along else axis, divides(plan.deep, count)
+    most = 1 if part.dtype.is_bool else min(QUAD, plan.wide // part.dtype.bits)
+    width = most if most > 1 and side_by_side(loads, near, most) else 1
+    items, size = plan.side**2, plan.tile * plan.deep // width
     for s in range(-(-size // items)):
         e = simple(tile.number + items * s)
-        kk, row = (e % plan.deep, e // plan.deep) if along else (e // plan.tile, e % plan.tile)
-        step = simple(done + kk)
-        at = step if exact else simple(step.minimum(count - 1))
-        value = share.value(part, {**env, axis: tile.place(axis, simple(row)), plan.common: simple(start + at)})
-        if not exact and _pads(plan):
-            value = simple(step < count).where(value, UOp.const(0, value.dtype))
+        kk, row = (e % (plan.deep // width) * width, e // (plan.deep // width)) if along \
+            else (e // (plan.tile // width), e % (plan.tile // width) * width)
         opened = share.out.branch(e < size) if size % items else False
-        share.put(memory, kk * (plan.tile + 1) + row, value)
+        step = simple(done + kk)
+        at = step if exact else simple(step.minimum(count - (width if along else 1)))
+        here = {**env, axis: tile.place(axis, simple(row), 1 if along else width), plan.common: simple(start + at)}
+        values = neighbours(share, part, near, width, here) if width > 1 else [share.value(part, here)]
+        if not exact and _pads(plan):
+            values = [simple(step < count).where(value, UOp.const(0, value.dtype)) for value in values]
+        if width > 1 and not along:
+            kept(share, memory, kk * plan.pitch + row, values)
+        else:
+            for k, value in enumerate(values):
+                share.put(memory, (kk + k) * plan.pitch + row, value)
         share.out.end_branch(opened)
 
 
@@ -264,11 +301,11 @@ def finish(tile: Tile[Product], cells: list[list[UOp]], env: Env) -> None:
     while body.op is Op.END:
         body = body.src[0]
     for i in range(plan.each):
-        at = tile.y + plan.side * i
+        at = plan.own(tile.y, i)
         inside = tile.inside(plan.row, at)
         outer = share.out.branch(inside) if inside is not None else False
         for j in range(plan.each):
-            across = tile.x + plan.side * j
+            across = plan.own(tile.x, j)
             there = tile.inside(plan.column, across)
             opened = share.out.branch(there) if there is not None else False
             own = {**env, plan.row: simple(tile.start[plan.row] + tile.first[plan.row] + at),

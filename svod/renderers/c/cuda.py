@@ -123,4 +123,4 @@ def cuda_target(arch: str, limits: Limits | None = None, *, cores: int = 1) -> T
     usual = Limits(grid=((1 << 31) - 1, (1 << 16) - 1, (1 << 16) - 1), block=(1024, 1024, 64), threads=1024, shared_bytes=SHARED_BYTES,
                    buffers=PARAMETER_BYTES // 8)
     return Target("cuda", arch, CPU_ARITHMETIC, frozenset(dtypes.ALL), CPU_NATIVE, vector_bits=VECTOR_BITS, ids=True, phases=True,
-                  branches=True, cores=cores, subgroup=WARP, products=products(known), limits=limits or usual)
+                  branches=True, cores=cores, subgroup=WARP, products=products(known), group_bits=VECTOR_BITS, limits=limits or usual)

@@ -96,6 +96,19 @@ def test_batches() -> None:
     np.testing.assert_array_equal(out, wanted(a, b))
 
 
+def test_several_reduced_axes() -> None:
+    """The panels of the last step of one are those of the first step of the next: three steps each."""
+    i, j, u, q = axes(64, 64, 3, 96)
+    a, b = (UOp.param(s, dtypes.f16, name="oab"[s])[at].load().cast(dtypes.f32)
+            for s, at in ((1, (u * 64 + i) * 96 + q), (2, (u * 96 + q) * 64 + j)))
+    linear = lower(UOp.sink(UOp.param(0, dtypes.f32, name="c")[i * 64 + j].store((a * b).sum(u, q)), name="several"), HOPPER)
+    assert on_units(linear)
+    x, y = operands(dtypes.f16, (3, 64, 96), (3, 96, 64))
+    out = np.zeros((64, 64), np.float32)
+    run_groups(linear, [out, x, y])
+    np.testing.assert_array_equal(out, (x.astype(np.float32) @ y.astype(np.float32)).sum(0))
+
+
 @pytest.mark.parametrize(("size", "tile"), [(512, 64), (4096, 128)])
 def test_tiles_are_as_large_as_leaves_enough_groups(size: int, tile: int) -> None:
     meta = describe(lower(product((size, size, size), dtypes.f16), HOPPER))
