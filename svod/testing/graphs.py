@@ -27,7 +27,7 @@ SCALARS = (dtypes.bool, dtypes.i8, dtypes.u8, dtypes.i16, dtypes.u16, dtypes.i32
 WIDTHS = tuple(tuple(t for t in SCALARS if t.bits == bits) for bits in (8, 16, 32, 64))
 LANES = 4
 FLOAT_OPS = (Op.ADD, Op.SUB, Op.MUL, Op.FDIV, Op.MAX, Op.MIN)
-FLOAT_UNARY = (Op.NEG, Op.ABS, Op.SQRT, Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT)
+FLOAT_UNARY = (Op.NEG, Op.ABS, Op.SQRT, Op.TRUNC, Op.FLOOR, Op.CEIL, Op.RINT, Op.TF32)
 INT_OPS = (Op.ADD, Op.SUB, Op.MUL, Op.IDIV, Op.MOD, Op.FLOORDIV, Op.FLOORMOD, Op.MAX, Op.MIN, Op.AND, Op.OR, Op.XOR, Op.SHL, Op.SHR)
 INT_UNARY = (Op.NEG, Op.NOT, Op.ABS)
 BOOL_OPS = (Op.AND, Op.OR, Op.XOR, Op.MAX, Op.MIN)
