@@ -73,9 +73,11 @@ def phase_names(name: str, count: int) -> list[str]:
     return [name, *(f"{name}_phase{k}" for k in range(2, count + 1))]
 
 
-def said_phases(count: int) -> str:
+def said_phases(linear: UOp) -> str:
     """What the comment on top of a source says of them."""
-    return f", in {count} phases, each behind the one before" if count > 1 else ""
+    count, nbytes = len(item_phases(linear)), scratch(linear)[1]
+    many = f", in {count} phases, each behind the one before" if count > 1 else ""
+    return f"{many}; {nbytes} bytes of scratch" if nbytes else many
 
 
 def scratch(linear: UOp) -> tuple[dict[UOp, int], int]:

@@ -127,7 +127,7 @@ def render_items(form: Form, linear: UOp, meta: Metadata, name: str, together: C
         own = [inside[u] for u in inside if u in used or u.arg.dynamic]
         text += [head, *(f"  {t}" for t in own), *_statements(form, part, scope, record), "}"]
     whole = "\n".join([*filter(None, [scope.prelude.text()]), *text, ""])
-    return "\n".join([_comment(name, meta, len(parts)), *_opening(form.dialect.opening, whole), whole])
+    return "\n".join([_comment(name, meta, linear), *_opening(form.dialect.opening, whole), whole])
 
 
 class _Scope(NamedTuple):
@@ -216,8 +216,8 @@ def _shape(form: Form, meta: Metadata) -> str:
     return form.shape.format(x=x, y=y, z=z, items=x * y * z)
 
 
-def _comment(name: str, meta: Metadata, phases: int) -> str:
+def _comment(name: str, meta: Metadata, linear: UOp) -> str:
     """What the kernel is called with."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
     local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
-    return f"// {name}({args})\n// {' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(phases)}"
+    return f"// {name}({args})\n// {' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(linear)}"

@@ -72,7 +72,7 @@ def render_wgsl(linear: UOp, meta: Metadata, name: str, able: Abilities, called:
     helpers = [t for m in memories.values() for t in m.helpers.values()]
     block = [*(["items: vec3<u32>"] if direct else []), *(f"{fields[m.param.name]}: {m.type}" for m in scalars)]
     struct = "\n".join(["struct Launch {", *(f"  {x}," for x in ["first: vec3<u32>", "zero: u32", *block]), "}"])
-    parts_ = [_comment(name, meta, len(parts)), *(["enable f16;"] if _uses_f16(able, meta, linear) else []), struct, *bindings, *shared,
+    parts_ = [_comment(name, meta, linear), *(["enable f16;"] if _uses_f16(able, meta, linear) else []), struct, *bindings, *shared,
               *filter(None, [types.prelude.text()]), *helpers, *text, ""]
     return "\n".join(parts_)
 
@@ -197,12 +197,12 @@ def _outside(meta: Metadata) -> list[str]:
     return [f"  if ({' || '.join(tests)}) {{ return; }}"]
 
 
-def _comment(name: str, meta: Metadata, phases: int) -> str:
+def _comment(name: str, meta: Metadata, linear: UOp) -> str:
     """What the kernel is called with, and how often it runs."""
     args = ", ".join([*(f"{b.name}: {b.dtype}*" for b in meta.buffers), *(f"{s.name}: {s.dtype}" for s in meta.scalars)])
     local = "direct ids" if meta.local_size is None else f"groups of {' x '.join(extent_text(s) for s in meta.local_size)} work items"
     where = f"group 0: buffers at 0 to {len(meta.buffers) - 1}, " if meta.buffers else "group 0: "
-    launch = f"{' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(phases)}"
+    launch = f"{' x '.join(extent_text(s) for s in meta.global_size)} of {local}{said_phases(linear)}"
     text = f"{name}({args})\n{launch}\n{where}launch block at {len(meta.buffers)}"
     return "\n".join(f"// {line}" for line in text.splitlines())
 

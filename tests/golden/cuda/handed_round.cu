@@ -1,5 +1,5 @@
 // handed_round(out: f32*, a: f32*)
-// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before
+// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before; 6400 bytes of scratch
 extern "C" __global__ __launch_bounds__(32) void handed_round(float *__restrict__ out, const float *__restrict__ a, unsigned char *scratch) {
   float *twice = (float *)scratch;
   unsigned char *odd = (unsigned char *)(scratch + 5120);

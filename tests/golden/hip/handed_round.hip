@@ -1,5 +1,5 @@
 // handed_round(out: f32*, a: f32*)
-// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before
+// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before; 6400 bytes of scratch
 #pragma clang fp contract(off)
 #ifndef __global__
 #define __global__ __attribute__((global))

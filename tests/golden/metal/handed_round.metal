@@ -1,5 +1,5 @@
 // handed_round(out: f32*, a: f32*)
-// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before
+// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before; 6400 bytes of scratch
 #include <metal_stdlib>
 #pragma METAL fp math_mode(safe)
 #pragma METAL fp contract(off)

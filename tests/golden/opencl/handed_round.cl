@@ -1,5 +1,5 @@
 // handed_round(out: f32*, a: f32*)
-// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before
+// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before; 6400 bytes of scratch
 #pragma OPENCL FP_CONTRACT OFF
 __kernel __attribute__((reqd_work_group_size(32, 1, 1))) void handed_round(__global float *restrict out, const __global float *restrict a, __global uchar *scratch) {
   __global float *twice = (__global float *)scratch;

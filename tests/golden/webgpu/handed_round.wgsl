@@ -1,5 +1,5 @@
 // handed_round(out: f32*, a: f32*)
-// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before
+// 40 x 1 x 1 of groups of 32 x 1 x 1 work items, in 2 phases, each behind the one before; 6400 bytes of scratch
 // group 0: buffers at 0 to 1, launch block at 2
 struct Launch {
   first: vec3<u32>,
