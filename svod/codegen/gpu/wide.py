@@ -27,8 +27,8 @@ from svod.target import Limits
 
 WIDE = 2 * FILL
 """Work items that reduce at the same time, at most: with four loads each, what a large GPU has under way."""
-EACH = 8
-"""Elements for each work item of a row that several groups share, at least."""
+EACH = 16
+"""Elements for each work item of a row that several groups share, at least: fewer do not pay for combining what they have."""
 CELLS = 1 << 20
 """Partial results of a reduction, at most."""
 LONG = 1 << 24
