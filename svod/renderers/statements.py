@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from svod.ir.uop import UOp
-from svod.renderers.c.expr import Expr, Names
-from svod.renderers.c.uses import Uses
+from svod.renderers.expr import Expr, Names
+from svod.renderers.uses import Uses
 
 LONGEST = 90
 """Characters of an expression that is still nested into another one."""

@@ -16,8 +16,8 @@ from svod.ir.uop import UOp
 from svod.renderers.c.cuda_mma import MMA_PIECES, products
 from svod.renderers.c.cuda_pieces import PIECES
 from svod.renderers.c.dialect import Dialect
-from svod.renderers.c.expr import Names
 from svod.renderers.c.items import Form, render_items
+from svod.renderers.expr import Names
 from svod.renderers.phases import phase_names
 from svod.target import Limits, Target
 from svod.target.abi import Metadata

@@ -11,8 +11,8 @@ from svod.errors import UnsupportedError
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.uop import UOp
 from svod.renderers.c.dialect import Prelude, held, mask_of
-from svod.renderers.c.expr import AND, ATOM, CHOICE, EQUAL, LESS, OR, PLUS, SHIFT, TIMES, UNARY, XOR, Expr
 from svod.renderers.c.literals import short
+from svod.renderers.expr import AND, ATOM, CHOICE, EQUAL, LESS, OR, PLUS, SHIFT, TIMES, UNARY, XOR, Expr
 
 INFIX: dict[Op, tuple[str, int]] = {
     Op.ADD: ("+", PLUS), Op.SUB: ("-", PLUS), Op.MUL: ("*", TIMES), Op.FDIV: ("/", TIMES), Op.IDIV: ("/", TIMES), Op.MOD: ("%", TIMES),

@@ -9,8 +9,8 @@ from svod.errors import UnsupportedError
 from svod.ir.args import SubgroupKind
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
-from svod.renderers.c.expr import ATOM, Expr
 from svod.renderers.c.function import HANDLERS, Body
+from svod.renderers.expr import ATOM, Expr
 
 _SHUFFLES = {SubgroupKind.SHUFFLE: "shuffle", SubgroupKind.UP: "shuffle_up", SubgroupKind.DOWN: "shuffle_down",
              SubgroupKind.XOR: "shuffle_xor"}

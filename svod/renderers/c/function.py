@@ -16,11 +16,11 @@ from svod.renderers.accesses import is_lane_mask, plain, whole_registers
 from svod.renderers.c.branches import opposite, repeated
 from svod.renderers.c.dialect import Prelude, held, mask_of
 from svod.renderers.c.elementwise import as_mask, cast, spelled
-from svod.renderers.c.expr import ATOM, CHOICE, PLUS, UNARY, Expr, Names
 from svod.renderers.c.literals import literal
-from svod.renderers.c.uses import constant_vector, unrolled, uses_of
 from svod.renderers.c.widths import kept, narrow, operands, read, result
+from svod.renderers.expr import ATOM, CHOICE, PLUS, UNARY, Expr, Names
 from svod.renderers.statements import Statements
+from svod.renderers.uses import constant_vector, unrolled, uses_of
 
 STACK_BYTES = 64 << 10
 """REG memory one array may take: it lies on the stack of whichever thread runs the kernel."""

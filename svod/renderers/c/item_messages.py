@@ -12,9 +12,9 @@ from svod.dtype import dtypes
 from svod.ir.message import LINEAR_OPERANDS, Assertion, Line
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
-from svod.renderers.c.expr import MEMORY, SHIFT, UNARY, Expr
 from svod.renderers.c.function import Body
 from svod.renderers.c.messages import bits_of
+from svod.renderers.expr import MEMORY, SHIFT, UNARY, Expr
 from svod.renderers.records import HEAD, LINES, LOST, STATE, USED, Layout, asserts
 
 

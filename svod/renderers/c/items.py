@@ -21,13 +21,13 @@ from svod.ir.uop import UOp
 from svod.renderers.accesses import root
 from svod.renderers.c import exchanges, memory
 from svod.renderers.c.dialect import Dialect, Prelude
-from svod.renderers.c.expr import ATOM, MEMORY, PLUS, Expr, Names
 from svod.renderers.c.function import Body
 from svod.renderers.c.item_messages import Record, said
-from svod.renderers.c.uses import needed
+from svod.renderers.expr import ATOM, MEMORY, PLUS, Expr, Names
 from svod.renderers.extents import extent_text
 from svod.renderers.phases import item_phases, phase_names, said_phases, scratch
 from svod.renderers.records import Layout
+from svod.renderers.uses import needed
 from svod.target.abi import Metadata
 
 __all__ = ["Form", "exchanges", "memory", "render_items"]

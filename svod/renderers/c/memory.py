@@ -15,8 +15,8 @@ from svod.ir.uop import UOp
 from svod.renderers.accesses import contiguous, root
 from svod.renderers.c.dialect import held, mask_of
 from svod.renderers.c.elementwise import as_mask, converted
-from svod.renderers.c.expr import ATOM, CHOICE, LESS, MEMORY, PLUS, UNARY, Expr
 from svod.renderers.c.function import FLAGS, HANDLERS, Body
+from svod.renderers.expr import ATOM, CHOICE, LESS, MEMORY, PLUS, UNARY, Expr
 
 _FETCH = {AtomicKind.ADD: "add", AtomicKind.AND: "and", AtomicKind.OR: "or", AtomicKind.XOR: "xor"}
 

@@ -12,8 +12,8 @@ from svod.ir.message import LINEAR_OPERANDS, Assertion, line
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.c.dialect import Prelude
-from svod.renderers.c.expr import MEMORY, Expr
 from svod.renderers.c.function import HANDLERS, Body
+from svod.renderers.expr import MEMORY, Expr
 from svod.renderers.llvm.messages import FLOAT_BYTES, MOST_BYTES, RECORD
 
 _LIBRARY = """int snprintf(char *, unsigned long, const char *, ...);

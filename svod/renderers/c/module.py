@@ -13,12 +13,12 @@ from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.c import memory
 from svod.renderers.c.dialect import Prelude
-from svod.renderers.c.expr import Names
 from svod.renderers.c.function import Body
 from svod.renderers.c.gnu import GNU_C
 from svod.renderers.c.messages import record
 from svod.renderers.c.reach import render_reach
 from svod.renderers.cpu_abi import Rendered, describe, layout, phases
+from svod.renderers.expr import Names
 from svod.renderers.llvm.messages import record_words
 from svod.renderers.llvm.reach import Reach
 from svod.target.abi import CORE_ID, Metadata, Param

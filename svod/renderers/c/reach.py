@@ -11,8 +11,8 @@ from svod.ir.bounds import interval, may_overflow
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.c.dialect import Prelude
-from svod.renderers.c.expr import PLUS, Expr, Names
 from svod.renderers.c.function import Body
+from svod.renderers.expr import PLUS, Expr, Names
 from svod.renderers.llvm.reach import TOO_MANY, Reach
 from svod.target.abi import Metadata, Param
 

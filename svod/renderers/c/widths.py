@@ -11,7 +11,7 @@ from svod.ir.bounds import interval
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.uop import UOp
 from svod.renderers.c.dialect import Prelude
-from svod.renderers.c.expr import UNARY, Expr
+from svod.renderers.expr import UNARY, Expr
 
 _MOST = (1 << 31) - 1
 """Of either sign: the negative of a narrow value is narrow."""

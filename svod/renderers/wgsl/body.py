@@ -16,9 +16,9 @@ from svod.ir.semantics import apply
 from svod.ir.semantics import literal as scalar_of
 from svod.ir.uop import UOp
 from svod.renderers.accesses import plain, root, whole_registers
-from svod.renderers.c.expr import ATOM, MEMORY, UNARY, Expr, Names
-from svod.renderers.c.uses import uses_of
+from svod.renderers.expr import ATOM, MEMORY, UNARY, Expr, Names
 from svod.renderers.statements import Statements
+from svod.renderers.uses import uses_of
 from svod.renderers.wgsl.elementwise import Types, in_32_bits, spelled
 from svod.renderers.wgsl.exactness import Guards
 from svod.renderers.wgsl.memory import Memory

@@ -12,7 +12,7 @@ from svod.errors import UnsupportedError
 from svod.ir.ops import COMPARISONS, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import plain
-from svod.renderers.c.expr import AND, ATOM, LESS, PLUS, SHIFT, TIMES, UNARY, Expr
+from svod.renderers.expr import AND, ATOM, LESS, PLUS, SHIFT, TIMES, UNARY, Expr
 from svod.renderers.wgsl.pieces import Prelude
 from svod.renderers.wgsl.values import Abilities, value_type
 from svod.renderers.wgsl.widths import RING

@@ -13,7 +13,7 @@ from svod.ir.message import LINEAR_OPERANDS, Assertion, Line
 from svod.ir.ops import Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import plain
-from svod.renderers.c.expr import ATOM, MEMORY, Expr
+from svod.renderers.expr import ATOM, MEMORY, Expr
 from svod.renderers.records import HEAD, LINES, LOST, STATE, USED, Layout, asserts
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from svod.ir.bounds import interval
 from svod.ir.ops import ELEMENTWISE, Op
 from svod.ir.uop import UOp
 from svod.renderers.accesses import root
-from svod.renderers.c.expr import ATOM, LESS, Expr, Names
+from svod.renderers.expr import ATOM, LESS, Expr, Names
 from svod.renderers.extents import extent_text
 from svod.renderers.phases import group_memory, item_phases, phase_names, said_phases, scratch
 from svod.renderers.records import Layout

@@ -12,9 +12,9 @@ from svod.dtype.convert import numpy_dtype
 from svod.errors import UnsupportedError
 from svod.ir.args import AtomicKind
 from svod.ir.ops import Op
-from svod.renderers.c.expr import Names, sanitized
 from svod.renderers.c.gnu import GNU_C
 from svod.renderers.c.literals import literal, short
+from svod.renderers.expr import Names, sanitized
 from svod.testing.kernels import axes, p
 from svod.testing.threads import Threads
 

@@ -1,4 +1,4 @@
-"""Expressions in C: text with its precedence, and names that are nobody else's.
+"""Expressions in languages like C: text with its precedence, and names that are nobody else's.
 
 Owns: where parentheses go, what a name of the user's becomes. Must not know ops.
 Invariant: an expression means the same wherever `at` puts it; no two names of one scope are equal, and none is a word of the language.
