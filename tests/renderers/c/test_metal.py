@@ -22,8 +22,10 @@ from svod.errors import UnsupportedError
 from svod.ir.args import RangeArg
 from svod.ir.ops import Op
 from svod.renderers.c.metal import metal_target, render_metal
+from svod.renderers.phases import item_phases, scratch
 from svod.target.abi import Metadata, describe
 from svod.testing.kernels import CASES, axes, p
+from svod.testing.phases import GROUPS, ITEMS, handed_round
 from svod.testing.random_threads import random_thread_case
 
 SHIM = (Path(__file__).parent / "metal_shim.h").read_text(encoding="utf-8")
@@ -70,16 +72,18 @@ def compiled(text: str, folder: Path, *options: str) -> Path:
 
 
 def run(ast: UOp, buffers: list[np.ndarray], scalars: list[int], groups: int, folder: Path) -> None:
-    """Runs a kernel, on threads."""
+    """Runs a kernel, on threads, one phase after the other; memory of the launch is the last of `buffers`."""
     k = made(ast, "kernel_")
+    signature = next(line for line in k.text.splitlines() if line.startswith("[[kernel"))
     size = [s.arg.value for s in k.meta.local_size or ()]
-    values = ", ".join([*(f"({b})b{n}" for n, b in enumerate(re.findall(r"((?:const )?device \w+ \*)\w+ \[\[buffer", k.text))),
+    values = ", ".join([*(f"({b})b{n}" for n, b in enumerate(re.findall(r"((?:const )?device \w+ \*)\w+ \[\[buffer", signature))),
                         *(f"s{n}" for n in range(len(scalars)))])
     params = ", ".join([*(f"void *b{n}" for n in range(len(buffers))), *(f"long s{n}" for n in range(len(scalars)))])
+    launches = "\n".join(f"""  launch(groups, uint3{{{', '.join(map(str, size))}}}, [&](uint3 group, uint3 item, uint3 place) {{
+    {name}({values}, group, item, place); }});""" for name in re.findall(r"void (kernel_?\w*)[(]", k.text))
     library = ctypes.CDLL(str(compiled(f"""{as_cpp(k.text)}
 extern "C" void go(uint groups{', ' + params if params else ''}) {{
-  launch(groups, uint3{{{', '.join(map(str, size))}}}, [&](uint3 group, uint3 item, uint3 place) {{
-    {re.search(r'void (kernel_?[0-9]*)[(]', k.text)[1]}({values}, group, item, place); }});
+{launches}
 }}""", folder)))
     library.go(ctypes.c_uint(groups), *(ctypes.c_void_p(b.ctypes.data) for b in buffers), *(ctypes.c_long(s) for s in scalars))
 
@@ -108,6 +112,22 @@ def test_atomics_run(by_name: dict[str, UOp], tmp_path: Path) -> None:
     run(by_name["histogram"], [data, counts, top], [4, 1, 1], 4, tmp_path)
     np.testing.assert_array_equal(counts, np.bincount(data, minlength=8))
     assert top[0] == data.max()
+
+
+def test_phases_run(tmp_path: Path) -> None:
+    a, out = np.arange(GROUPS * ITEMS, dtype=np.float32), np.zeros(GROUPS * ITEMS, np.float32)
+    run(handed_round(), [out, a, np.zeros(scratch(handed_round())[1], np.uint8)], [], GROUPS, tmp_path)
+    np.testing.assert_array_equal(out, a[::-1] * 2 + np.arange(GROUPS * ITEMS) % 2)
+
+
+def test_a_reduction_by_several_groups_runs(tmp_path: Path) -> None:
+    (i,) = axes(100_000)
+    ast = UOp.sink(p(0, "out")[0].store(p(1, "a")[i].load().max(i)), name="most")
+    low = lowered(ast, metal_target())
+    a, out = np.random.default_rng(0).uniform(-1, 1, 100_000).astype(np.float32), np.zeros(1, np.float32)
+    run(ast, [out, a, np.zeros(scratch(low.linear)[1], np.uint8)], [], int(low.meta.global_size[0].arg.value), tmp_path)
+    assert len(item_phases(low.linear)) == 2
+    assert out[0] == a.max()
 
 
 def _able(ast: UOp) -> bool:
