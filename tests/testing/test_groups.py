@@ -10,6 +10,7 @@ from svod.errors import ArgumentError, LaunchError
 from svod.ir.args import BarrierScope, SpecialKind
 from svod.ir.ops import Op
 from svod.testing.groups import run_groups
+from svod.testing.phases import GROUPS, ITEMS, handed_round
 
 T = UOp.special(SpecialKind.LOCAL, 0, 8)
 TILE = UOp.memory(0, dtypes.f32, 8, AddrSpace.LOCAL, name="tile")
@@ -60,3 +61,22 @@ def test_groups_that_store_what_others_touch() -> None:
 def test_accesses_out_of_bounds() -> None:
     with pytest.raises(ArgumentError, match="STORE at index 5 of 'out', which has 5 elements"):
         run_groups(program(OUT[T].store(UOp.const(1.0, dtypes.f32))), [np.zeros(5, np.float32)])
+
+
+def test_groups_see_what_others_stored_behind_a_barrier_of_the_grid_alone() -> None:
+    linear, a = handed_round(), np.arange(GROUPS * ITEMS, dtype=np.float32)
+    out = np.zeros_like(a)
+    run_groups(linear, [out, a])
+    np.testing.assert_array_equal(out, a[::-1] * 2 + np.arange(GROUPS * ITEMS) % 2)
+    together = linear.replace(src=tuple(u for u in linear.src if u.op is not Op.BARRIER))
+    with pytest.raises(LaunchError, match="of 'twice', which another group uses"):
+        run_groups(together, [out, a])
+
+
+def test_an_element_that_another_group_reads_is_not_stored() -> None:
+    group = UOp.special(SpecialKind.GLOBAL, 0, 2)
+    load = OUT[UOp.const(1, dtypes.index)].load()
+    leaves = [u for u in load.toposort() if u.op in (Op.PARAM, Op.CONST)]
+    linear = UOp(Op.LINEAR, (*leaves, group, load, OUT[group].store(load)))
+    with pytest.raises(LaunchError, match="race: STORE of element 1 of 'out', which another group uses"):
+        run_groups(linear, [np.zeros(2, np.float32)])
