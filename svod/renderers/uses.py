@@ -1,7 +1,8 @@
 """Where the values of a linear program are computed and used: which of them need a name, and where it must be declared.
 
-Owns: that analysis. Must not know any language. Invariants: a value is nested into its use only if it is computed once and used once, in one block;
-a value that is computed again, or used outside of the block that computes it, is declared at the top of the function.
+Owns: that analysis. Must not know any language.
+Invariants: a value is nested into its use only if it is computed once and used once, in one block; a value that is computed again, or used
+outside of the block that computes it, is declared at the top of the function.
 """
 from __future__ import annotations
 
