@@ -13,6 +13,7 @@ from svod.version import __version__
 if TYPE_CHECKING:
     from svod.codegen.schedule import Opt, OptKind, Tail, parse_opt
     from svod.config import Config, override
+    from svod.device.allocator import AllocOptions
     from svod.device.buffer import Buffer
     from svod.device.device import Device, devices
     from svod.device.program import Program
@@ -31,6 +32,7 @@ _HOME = {
     "parse_opt": "svod.codegen.schedule",
     "Config": "svod.config",
     "override": "svod.config",
+    "AllocOptions": "svod.device.allocator",
     "Buffer": "svod.device.buffer",
     "Device": "svod.device.device",
     "devices": "svod.device.device",
@@ -51,6 +53,7 @@ _HOME = {
 }
 __all__ = [
     "AddrSpace",
+    "AllocOptions",
     "AtomicKind",
     "AxisKind",
     "BarrierScope",

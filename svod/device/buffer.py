@@ -18,6 +18,7 @@ from svod import errors
 from svod.device import dlpack, dlpack_device
 from svod.device.allocator import DEFAULT_OPTIONS, MAX_BYTES, Allocator, AllocOptions, Block
 from svod.device.dlpack_device import Taken
+from svod.device.stream import current_stream
 from svod.dtype.convert import from_numpy as dtype_of
 from svod.dtype.convert import numpy_dtype
 from svod.dtype.dtypes import DType
@@ -48,6 +49,9 @@ class Sharing(Protocol):
 
     def ready_for(self, stream: object) -> None:
         """Lets a consumer's stream wait for all launches so far."""
+
+    def enqueued(self, target: Buffer, source: Buffer) -> bool:
+        """Copies in the stream of this context, if it is one of this device and both buffers are its; whether it did."""
 
     def taken(self, source: object) -> Taken:
         """What a producer shares in memory of this device. BufferError for memory of another one."""
@@ -229,6 +233,7 @@ class Buffer:
     def copy_from(self, other: Buffer) -> Self:
         """Copy from a buffer of the same type and size on any device, directly where possible, else through the host; returns itself.
 
+        Inside of `with stream:`, a copy between buffers of that device, pinned ones too, is done in the stream, and not waited for.
         BufferError if the type or the size differs, if this buffer is read-only, or if one of the two was freed.
         """
         if not isinstance(other, Buffer):
@@ -238,6 +243,8 @@ class Buffer:
         if (other.size, other.dtype) != (self.size, self.dtype) or not self.writable:
             raise errors.BufferError(f"{self!r} cannot be filled from {other!r}", hint="type and size must agree, the target be writable")
         mine, theirs = self.device.allocator, other.device.allocator
+        if current_stream() is not None and isinstance(mine, Sharing) and mine.enqueued(self, other):
+            return self
         near = mine is theirs or (isinstance(mine, Sharing) and mine.reaches(theirs))
         if near and mine.transfer(self.block, self._offset, other.block, other.offset, self.nbytes):
             return self

@@ -70,7 +70,8 @@ def texts(renderer: ItemsRenderer, compiler: CudaCompiler) -> Texts:
 def backend(driver: Driver, compilers: Callable[[str], CudaCompiler] = compiler_for) -> Backend:
     """Everything a Device is made of. `compilers` gives the compiler for an architecture. DeviceUnavailable without NVRTC."""
     target, compiler = target_of(driver), compilers(driver.arch)
-    renderer, pool, lanes = written_for(target), CudaPool(driver), Lanes(driver)
+    renderer, lanes = written_for(target), Lanes(driver)
+    pool = CudaPool(driver, lanes)
     places, shown, look = Places(driver, pool, lanes, target.limits), texts(renderer, compiler), viewer(driver)
 
     def load(compiled: CompiledSpec, stored: bytes | None) -> tuple[Program, bytes | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,12 @@ from svod import errors
 from svod.device.allocator import DEFAULT_OPTIONS, AllocOptions, Block, LRUAllocator, check_size
 from svod.device.cuda.api import POOLS
 from svod.device.cuda.driver import Driver
+from svod.device.cuda.streams import Lanes, Launched
 from svod.device.dlpack_device import Taken, take
 from svod.errors import OutOfMemory
+
+if TYPE_CHECKING:
+    from svod.device.buffer import Buffer
 
 ALIGNMENT = 256
 """What the driver aligns blocks to."""
@@ -144,9 +148,9 @@ class CudaAllocator:
 class CudaPool(LRUAllocator):
     """The pool of a device, with what sharing memory with other libraries takes."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, lanes: Lanes) -> None:
         super().__init__(CudaAllocator(driver))
-        self.driver = driver
+        self.driver, self.lanes = driver, lanes
 
     @property
     def dlpack_device(self) -> tuple[int, int]:
@@ -156,6 +160,21 @@ class CudaPool(LRUAllocator):
     def reaches(self, other: object) -> bool:
         """Whether `transfer` copies from blocks of another allocator too."""
         return isinstance(other, CudaPool)
+
+    def enqueued(self, target: Buffer, source: Buffer) -> bool:
+        """Copies in the stream of this context, if it is one of this device and both buffers are its; whether it did."""
+        lane, mine, theirs = self.lanes.of(None), target.block.handle, source.block.handle
+        if lane is self.lanes.usual or not (is_ours(mine, self.driver) and is_ours(theirs, self.driver)):
+            return False
+        to, start, nbytes = mine.place + target.offset, theirs.place + source.offset, target.nbytes
+        if not nbytes or abs(to - start) < nbytes:
+            return False
+        held = (target.hold(), source.hold())
+        if lane.foreign:
+            lane.follow()
+        self.driver.call("a copy on the device", self.driver.api.on_device, to, start, nbytes, lane.stream)
+        lane.launched(Launched("a copy", held))
+        return True
 
     def taken(self, source: object) -> Taken:
         """What another library shares, used behind what is in its default stream. BufferError for memory of another device."""

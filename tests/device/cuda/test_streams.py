@@ -12,6 +12,7 @@ import pytest
 import svod
 import svod.lang as sl
 from svod import UOp
+from svod.device.allocator import AllocOptions
 from svod.device.stream import Graph, Stream
 from svod.dtype import dtypes
 from svod.errors import LaunchError
@@ -137,6 +138,53 @@ def test_a_thousand_launches_may_be_under_way(device: svod.Device) -> None:
         program.execute([b, a], [N], stream=stream, wait=False)
     stream.synchronize()
     assert b.numpy()[0] == 1200
+
+
+@CUDA
+def test_copies_in_a_stream_are_not_waited_for(device: svod.Device) -> None:
+    """Up from pinned memory, a launch, down into pinned memory: in order, and all of it under way."""
+    options = AllocOptions(pinned=True)
+    up, down = (svod.Buffer(device, N, dtypes.f32, options=options) for _ in range(2))
+    up.numpy()[:], down.numpy()[:] = np.arange(N), -1
+    out, a = (svod.Buffer(device, N, dtypes.f32) for _ in range(2))
+    program = device.compile(added())
+    with Stream(device) as s:
+        a.copy_from(up)
+        program.execute([out, a], [N])
+        down.copy_from(out)
+        out.copy_from(a)
+        event = s.record()
+    event.synchronize()
+    np.testing.assert_array_equal(down.numpy(), np.arange(N) + 1)
+    np.testing.assert_array_equal(out.numpy(), np.arange(N))
+
+
+@CUDA
+def test_buffers_of_a_copy_are_kept_until_it_is_done(device: svod.Device) -> None:
+    up, a = svod.Buffer(device, N, dtypes.f32, options=AllocOptions(pinned=True)), svod.Buffer(device, N, dtypes.f32)
+    up.numpy()[:] = 3
+    with Stream(device) as s:
+        a.copy_from(up)
+        up.free()
+    again = svod.Buffer(device, N, dtypes.f32, options=AllocOptions(pinned=True))
+    again.numpy()[:] = 7
+    s.synchronize()
+    assert set(a.numpy().tolist()) == {3}
+
+
+@CUDA
+def test_copies_are_part_of_a_graph(device: svod.Device) -> None:
+    out, a = pair(device)
+    b = svod.Buffer(device, N, dtypes.f32)
+    program = device.compile(added())
+    graphs(device)
+    with Graph(device) as graph:
+        program.execute([out, a], [N])
+        b.copy_from(out)
+    for k in range(2):
+        a.copyin(np.full(N, k, np.float32))
+        graph.launch()
+        assert set(b.numpy().tolist()) == {k + 1}
 
 
 @CUDA
