@@ -22,7 +22,7 @@ from svod.testing.threads import Threads
 def source(ast: UOp, arch: str) -> str:
     low = lowered(ast, cuda_target(arch))
     together = {b.slot for b in low.meta.buffers} if ast.op is Op.THREADS else {slot for slot, others in low.aliases if others}
-    return render_cuda(low.linear, low.meta, ast.arg.name, together=together, arch=arch)
+    return render_cuda(low.linear, low.meta, ast.arg.name, together, low.names)
 
 
 def machine_code(text: str, arch: str) -> str:
