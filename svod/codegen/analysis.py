@@ -169,7 +169,7 @@ def _conflict(effects: list[UOp]) -> bool:
     for u in accesses:
         if u.op is Op.LOAD and (p := pointer(u)) in written and written[p] != {u.src[0].src[1]}:
             return True
-    return any(len(indices) > 1 and not _apart(p, stores) for p, indices in written.items())
+    return any(len(indices) > 1 and not apart(p, stores) for p, indices in written.items())
 
 
 def _accesses(roots: list[UOp]) -> list[UOp]:
@@ -185,7 +185,7 @@ def _accesses(roots: list[UOp]) -> list[UOp]:
     return out
 
 
-def _apart(p: UOp, stores: list[UOp]) -> bool:
+def apart(p: UOp, stores: list[UOp]) -> bool:
     """True if the stores to `p` surely never meet: their intervals do not overlap."""
     spans = sorted(interval(s.src[0].src[1]) for s in stores if pointer(s) is p)
     return all(a[1] < b[0] for a, b in pairwise(spans))

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from svod.device.immediate import Immediate
-from svod.errors import DeviceUnavailable, LaunchError
+from svod.errors import DeviceUnavailable, LaunchError, shown
 
 
 class Mark(Protocol):
@@ -88,11 +88,18 @@ def in_stream(stream: object) -> Iterator[None]:
 
 def _queue_of(device: StreamDevice | str, capturing: bool = False) -> Queue:
     found: Any = _RESOLVERS[0](device) if isinstance(device, str) else device
+    if not hasattr(found, "backend"):
+        raise DeviceUnavailable(f"{shown(device)} is no device", hint='svod.Stream("CUDA")')
     make = found.backend.queues
     if make is None and capturing:
         raise DeviceUnavailable(f"{found.name} has no graphs", hint="launch the kernels themselves")
     queue: Queue = Immediate(found.name) if make is None else make(capturing)
     return queue
+
+
+def _check_event(event: object) -> None:
+    if not isinstance(event, Event):
+        raise LaunchError(f"{shown(event)} is no event", hint="event = stream.record()")
 
 
 class Event:
@@ -111,7 +118,8 @@ class Event:
         self.mark.synchronize()
 
     def since(self, earlier: Event) -> float:
-        """Milliseconds on the device between an earlier event and this one, after waiting for both."""
+        """Milliseconds on the device between an earlier event and this one, after waiting for both. LaunchError for what is no event."""
+        _check_event(earlier)
         return self.mark.since(earlier.mark)
 
 
@@ -145,7 +153,8 @@ class Stream:
         return Event(self.queue.record())
 
     def wait(self, event: Event) -> None:
-        """Lets everything that comes after wait for an event, of this or another stream of the device."""
+        """Lets everything that comes after wait for an event, of this or another stream of the device. LaunchError for what is none."""
+        _check_event(event)
         self.queue.wait(event.mark)
 
     def __enter__(self) -> Self:

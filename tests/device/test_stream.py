@@ -55,6 +55,18 @@ def test_what_such_a_device_has_not_is_refused(device: svod.Device) -> None:
         device.compile(added()).execute([np.ones(8, np.float32)] * 2, [8], stream=1)
 
 
+@pytest.mark.devices("CPU", "INTERP")
+def test_what_is_no_event_and_no_device_is_refused(device: svod.Device) -> None:
+    stream = svod.Stream(device)
+    for wrong in (None, "x", stream):
+        with pytest.raises(LaunchError, match=r"is no event\n  hint: event = stream\.record\(\)"):
+            stream.wait(wrong)  # type: ignore[arg-type]
+        with pytest.raises(LaunchError, match="is no event"):
+            stream.record().since(wrong)  # type: ignore[arg-type]
+    with pytest.raises(DeviceUnavailable, match="3 is no device"):
+        svod.Stream(3)  # type: ignore[arg-type]
+
+
 def test_the_stream_of_a_context() -> None:
     seen: list[object] = []
     with in_stream("outer"):

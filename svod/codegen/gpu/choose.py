@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from svod.codegen.analysis import conflicts, owns_memory, pointer, reach, trips
+from svod.codegen.analysis import apart, conflicts, owns_memory, pointer, reach, trips
 from svod.codegen.closers import awaited, effects_of
 from svod.codegen.contract import CONTRACTION
 from svod.codegen.decompose import require_supported, rules_for
@@ -41,12 +41,14 @@ def independent(sink: UOp) -> bool:
 
 
 def _read_once(sink: UOp) -> bool:
-    """Whether each element that is written is read only for what is written there, and loops side by side read nothing that they both
-    read and that may be what one of them writes."""
+    """Whether each element that is written is written once, and read only for what is written there, and loops side by side read nothing
+    that they both read and that may be what one of them writes."""
     stores = list(sink.find(Op.STORE))
     for s in stores:
         same = [x for x in stores if pointer(x) is pointer(s)]
-        if len(same) > 1 or any(pointer(u) is pointer(s) for x in stores if x is not s for u in x.find(Op.LOAD)):
+        if len(same) > 1 and not apart(pointer(s), stores):
+            return False
+        if any(pointer(u) is pointer(s) for x in stores if x is not s for u in x.find(Op.LOAD)):
             return False
     written = {s.src[0].src[1] for s in stores}
     for group in (sink, *sink.find(Op.GROUP)):

@@ -104,11 +104,12 @@ def write_parts(share: Share, parts: list[Part], limits: Limits, turns: Turns) -
         wanted = wanted.maximum(_groups(share, part, size))
     launched = simple(wanted.minimum(limits.grid[0]))
     group = UOp.special(SpecialKind.GLOBAL, 0, launched)
+    wide = any(p.rows is not None and p.rows.parts > 1 for p in parts)
     for k, part in enumerate(parts):
         if k and turns is Turns.GROUP:
             share.wait()
-        elif k and turns is Turns.PHASES:
-            share.out.phase()
+        elif k and (turns is Turns.PHASES or (wide and part.rows is not None)):
+            share.out.phase()  # PoCL hangs in barriers behind those of some groups alone
         if part.rows is not None and part.rows.parts > 1:
             write_wide(share, part.rows, group, launched)
         elif part.rows is not None:

@@ -28,7 +28,7 @@ co_return co_yield compl concept const consteval constexpr constinit const_cast 
 else enum explicit export extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator
 or or_eq private protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast
 struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
-xor_eq linux unix std main INF INFf NOT_A_NUMBER NOT_A_NUMBERf"""
+xor_eq linux unix std main NULL typeof INF INFf NOT_A_NUMBER NOT_A_NUMBERf"""
 LIBRARY_WORDS = """abs acos acosh asin asinh assert atan atan2 atanh cbrt ceil copysign cos cosh cospi erf erfc erfcinv erfcx erfinv exp
 exp10 exp2 expm1 fabs fdim fdivide floor fma fmax fmin fmod frexp hypot ilogb isfinite isinf isnan j0 j1 jn labs ldexp lgamma llabs llmax
 llmin llrint llround log log10 log1p log2 logb lrint lround max min modf nan nearbyint nextafter norm norm3d norm4d normcdf normcdfinv

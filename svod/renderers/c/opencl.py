@@ -22,7 +22,12 @@ restrict return short signed sizeof static struct switch typedef union unsigned 
 ushort uint ulong size_t ptrdiff_t intptr_t uintptr_t image1d_t image2d_t image3d_t sampler_t event_t global local
 constant private kernel generic read_only write_only read_write uniform pipe main entry reach INF INFf NOT_A_NUMBER
 NOT_A_NUMBERf INFINITY NAN sqrt trunc floor ceil rint fabs fma abs min max clamp select step mix sign exp exp2 log log2
-sin cos tan tanh pow mad dot cross length barrier printf get_group_id get_local_id get_global_id"""
+sin cos tan tanh pow mad dot cross length barrier printf get_group_id get_local_id get_global_id NULL CHAR_BIT SCHAR_MAX SCHAR_MIN
+CHAR_MAX CHAR_MIN UCHAR_MAX SHRT_MAX SHRT_MIN USHRT_MAX INT_MAX INT_MIN UINT_MAX LONG_MAX LONG_MIN ULONG_MAX MAXFLOAT HUGE_VALF HUGE_VAL
+M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI M_2_SQRTPI M_SQRT2 M_SQRT1_2 EOF"""
+_NUMBERS = ["char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "double", "half"]
+_VECTORS = [f"{t}{n}" for t in _NUMBERS for n in ("", 2, 3, 4, 8, 16)]
+"""Names that are types, as_ and convert_ of which are functions."""
 
 TYPES = {
     "bool": "uchar", "i8": "char", "i16": "short", "i32": "int", "i64": "long", "u8": "uchar", "u16": "ushort", "u32": "uint",
@@ -31,7 +36,7 @@ TYPES = {
 OPENCL_C = Dialect(
     "OpenCL C",
     TYPES,
-    frozenset(_WORDS.split()),
+    frozenset((*_WORDS.split(), *_VECTORS, *(f"{f}_{t}" for f in ("as", "convert") for t in _VECTORS))),
     vector="typedef {scalar}{lanes} {name};",
     lane="{v}.s{x}",
     stacked="({type})({parts})",

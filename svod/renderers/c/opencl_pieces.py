@@ -25,15 +25,24 @@ def bits(p: Prelude, src: DType, dst: DType) -> Piece:
 
 
 def widened(p: Prelude, src: DType, dst: DType) -> Piece:
-    """f16 bits as f32."""
+    """f16 bits as f32. By integers: where an address is taken, as for vload_half, PoCL mixes up the work items of a group."""
     name = f"{suffix(dst)}_from_{suffix(src)}"
-    return Piece(name, f"{p.type(dst)} {name}({p.type(src)} x) {{ return vload_half(0, (const half *)&x); }}")
+    return Piece(name, f"""{p.type(dst)} {name}({p.type(src)} x) {{
+  uint bits = x & 0x7fffu, wide = bits << 13;
+  uint r = bits < 0x400u ? as_uint((float)bits * 5.9604644775390625e-08f) : bits < 0x7c00u ? wide + 0x38000000u : wide | 0x7f800000u;
+  return as_float(r | (x & 0x8000u) << 16);
+}}""")
 
 
 def narrowed(p: Prelude, src: DType, dst: DType) -> Piece:
-    """f32 as f16 bits, rounded to nearest even."""
+    """f32 as f16 bits, rounded to nearest even; a NaN stays one. What is below the least normal number counts steps of 2**-24."""
     name, t = f"{suffix(dst)}_from_{suffix(src)}", p.type(dst)
-    return Piece(name, f"{t} {name}({p.type(src)} x) {{ {t} r; vstore_half_rte(x, 0, (half *)&r); return r; }}")
+    return Piece(name, f"""{t} {name}({p.type(src)} x) {{
+  uint bits = as_uint(x) & 0x7fffffffu;
+  uint r = bits < 0x38800000u ? (uint)rint(as_float(bits) * 16777216.0f) : (bits - 0x38000000u + 0xfffu + (bits >> 13 & 1u)) >> 13;
+  r = bits > 0x7f800000u ? 0x7e00u | (bits >> 13 & 0x3ffu) : min(r, 0x7c00u);
+  return ({t})(r | (as_uint(x) >> 16 & 0x8000u));
+}}""")
 
 
 def loaded(p: Prelude, d: DType, _: DType) -> Piece:

@@ -22,6 +22,7 @@ noperspective null nullptr of operator package packoffset pass patch pixelfragme
 readonly ref regardless register reinterpret_cast require resource restrict self set shared sizeof smooth snorm static static_assert
 static_cast std subroutine super target template this thread_local throw trait try type typedef typeid typename typeof union unless
 unorm unsafe unsized use using varying virtual volatile wgsl where with writeonly yield"""
-_OURS = "launch Launch group item scratch Scratch"
+_OURS = """launch Launch group item scratch Scratch first_to_fail uniform storage read write read_write workgroup private function handle
+compute builtin workgroup_id local_invocation_id"""
 
 WORDS = frozenset(" ".join((_KEYWORDS, _TYPES, _FUNCTIONS, _RESERVED, _OURS)).split())

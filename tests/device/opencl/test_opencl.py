@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import svod
+import svod.lang as sl
 from svod import UOp
 from svod.device.opencl.driver import POCL, all_devices
 from svod.device.opencl.probe import PROBE
@@ -326,3 +327,41 @@ def test_a_binary_that_the_driver_refuses_is_a_miss(device: svod.Device) -> None
     out[:] = 0
     again.execute([out, a], [8])
     np.testing.assert_array_equal(out, a + 1)
+
+
+@sl.kernel
+def rows_of_halves(b: sl.Array[sl.f16, 2], out: sl.Array[sl.f32]) -> None:
+    t = sl.thread_idx.x
+    rows = sl.shared((4, 32), sl.f16)
+    for i in sl.static_range(4):
+        rows[i, t] = b[i, t]
+    sl.barrier()
+    total = sl.f32(0)
+    for k in range(4):
+        x = sl.f32(rows[k, t])
+        total += x * sl.f32(rows[k, 0]) + x * sl.f32(rows[k, 1])
+    out[t] = total
+
+
+@OPENCL
+def test_halves_behind_a_barrier_are_those_of_each_work_item(device: svod.Device) -> None:
+    b, out = np.arange(128).reshape(4, 32).astype(np.float16), np.zeros(32, np.float32)
+    rows_of_halves.on(device)[1, 32](b, out)
+    wide = b.astype(np.float32)
+    np.testing.assert_array_equal(out, (wide * wide[:, :1] + wide * wide[:, 1:2]).sum(0))
+
+
+@OPENCL
+@pytest.mark.parametrize("n", [32_768, 65_537])
+def test_reductions_beside_one_another(device: svod.Device, n: int) -> None:
+    """Several of everything, also into one array, and one that what follows needs."""
+    i, data = UOp.range(n, 0), np.random.default_rng(1).random(n, np.float32)
+    out, two, a = (UOp.param(k, dtypes.f32, name=s) for k, s in enumerate(("out", "two", "a")))
+    x = a[i].load()
+    kernel = UOp.sink(two[0].store(x.sum(i)), out[i].store(x + x.min(i)), two[1].store(x.max(i)), name="beside")
+    got, both = np.zeros(n, np.float32), np.zeros(2, np.float32)
+    program = device.compile(kernel)
+    program.execute([got, both, data])
+    assert "groups of 1 x 1 x 1" not in program.source
+    np.testing.assert_array_equal(got, data + data.min())
+    np.testing.assert_allclose(both, [data.sum(dtype=np.float64), data.max()], rtol=1e-5)

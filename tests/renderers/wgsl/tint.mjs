@@ -11,8 +11,9 @@ const device = await adapter.requestDevice({ requiredFeatures: [...adapter.featu
 let refused = 0;
 for (const file of files) {
   device.pushErrorScope('validation');
-  const module = device.createShaderModule({ code: fs.readFileSync(file, 'utf8') });
-  device.createComputePipeline({ layout: 'auto', compute: { module } });
+  const code = fs.readFileSync(file, 'utf8');
+  const module = device.createShaderModule({ code });
+  for (const [, entryPoint] of code.matchAll(/@compute[^{]*?\bfn (\w+)/g)) device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint } });
   const error = await device.popErrorScope();
   refused += error ? 1 : 0;
   console.log(`${path.basename(file)}: ${error ? error.message : 'accepted'}`);
