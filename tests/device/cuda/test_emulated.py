@@ -91,6 +91,7 @@ def said(adapter: str, script: str, **env: str) -> list[str]:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_the_suite_of_the_device(adapter: str) -> None:
     suite = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("cuda", "memory", "streams")]
+    suite.append(str(Path(__file__).parents[1] / "test_work_items.py"))
     options = ["-p", "emulated_cuda", "-p", "no:cacheprovider", "-q", "-n", "0", "--require-devices", "CUDA"]
     done = run(adapter, ["-m", "pytest", *options, *suite], DEVICE="CUDA", CUDA_EMULATOR_DEVICES="2")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

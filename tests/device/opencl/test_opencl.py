@@ -18,11 +18,8 @@ from svod.device.specs import CompiledSpec
 from svod.dtype import AddrSpace, dtypes
 from svod.errors import ArgumentError, CompileError, DeviceUnavailable, LaunchError, OutOfMemory, UnsupportedError
 from svod.ir.args import AtomicKind
-from svod.ir.ops import Op
 from svod.ir.threads import MAX_DYNAMIC, grid_variable
-from svod.testing.conformance import check_entry, table
-from svod.testing.kernels import CASES, axes, p
-from svod.testing.random_threads import random_thread_case
+from svod.testing.kernels import axes, p
 from svod.testing.threads import Threads
 
 OPENCL = pytest.mark.devices("OPENCL")
@@ -51,99 +48,6 @@ def test_a_loop_kernel_is_a_grid_of_full_groups(device: svod.Device, n: int) -> 
     assert program.launch_dims([n]).local_size == (128, 1, 1)
     program.execute([out, a], [n])
     np.testing.assert_array_equal(out, np.where(np.arange(1000) < n, a + 1, 0))
-
-
-@OPENCL
-@pytest.mark.parametrize("name", CASES)
-def test_loop_kernels(device: svod.Device, name: str) -> None:
-    case = CASES[name]()
-    buffers = case.fresh()
-    device.compile(case.ast).execute(buffers, case.vals)
-    case.check(buffers)
-
-
-@OPENCL
-@pytest.mark.parametrize("first", range(0, 40, 20))
-def test_random_thread_kernels(device: svod.Device, first: int) -> None:
-    for seed in range(first, first + 20):
-        case = random_thread_case(seed)
-        wanted, got = ([b.copy() for b in case.buffers] for _ in range(2))
-        device.compile(case.threads).execute(got, case.values)
-        svod.Device("INTERP").compile(case.threads).execute(wanted, case.values)
-        for a, b in zip(wanted, got, strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=f"seed {seed}")
-
-
-@OPENCL
-@pytest.mark.parametrize("entry", table()[::67], ids=str)
-def test_elementwise_ops_at_their_edges(device: svod.Device, entry: Any) -> None:
-    assert check_entry(device, entry) is None
-
-
-def summed(block: int) -> UOp:
-    """Sums of groups through shared memory, halving the work items that add; those behind the end have returned."""
-    k = Threads("summed", (block, 1, 1))
-    data, out = UOp.param(0, dtypes.f32, name="data"), UOp.param(1, dtypes.f32, name="out")
-    tile = k.memory(dtypes.f32, block, AddrSpace.LOCAL, "tile")
-    k.store(tile, k.thread(), k.load(data, k.item()))
-    k.barrier()
-    half = block // 2
-    while half:
-        with k.if_(k.thread() < half):
-            k.store(tile, k.thread(), k.load(tile, k.thread()) + k.load(tile, k.thread() + half))
-        k.barrier()
-        half //= 2
-    with k.if_(k.thread().eq(0)):
-        k.store(out, k.block(), k.load(tile, 0))
-    return k.kernel()
-
-
-@OPENCL
-def test_a_reduction_through_shared_memory(device: svod.Device) -> None:
-    data, out = np.arange(1024, dtype=np.float32), np.zeros(8, np.float32)
-    launch(device, summed(128), [data, out], 8)
-    np.testing.assert_array_equal(out, data.reshape(8, 128).sum(1))
-
-
-@OPENCL
-@pytest.mark.parametrize("dtype", [dtypes.i32, dtypes.u64, dtypes.f32, dtypes.f64], ids=str)
-@pytest.mark.parametrize("kind", [AtomicKind.ADD, AtomicKind.MIN, AtomicKind.MAX, AtomicKind.EXCHANGE])
-def test_atomics_on_global_and_shared_memory(device: svod.Device, dtype: svod.DType, kind: AtomicKind) -> None:
-    k = Threads("counted", (64, 1, 1))
-    out = UOp.param(0, dtype, name="out")
-    tile = k.memory(dtype, 1, AddrSpace.LOCAL, "tile")
-    with k.if_(k.thread().eq(0)):
-        k.store(tile, 0, UOp.const(5, dtype))
-    k.barrier()
-    value = UOp.const(3, dtype) if kind is AtomicKind.EXCHANGE else k.thread().cast(dtype)
-    k.atomic(kind, tile, 0, value)
-    k.barrier()
-    with k.if_(k.thread().eq(0)):
-        k.atomic(kind, out, 0, k.load(tile, 0))
-    wanted, got = (np.full(1, 7, svod.dtype.numpy_dtype(dtype)) for _ in range(2))
-    launch(device, k.kernel(), [got], 1)
-    launch(svod.Device("INTERP"), k.kernel(), [wanted], 1)
-    np.testing.assert_array_equal(got, wanted)
-
-
-@OPENCL
-def test_a_work_item_that_has_returned_meets_the_others_at_barriers(device: svod.Device) -> None:
-    k = Threads("early", (32, 1, 1))
-    out = UOp.param(0, dtypes.i32, name="out")
-    tile = k.memory(dtypes.i32, 32, AddrSpace.LOCAL, "tile")
-    with k.if_(k.thread() < 5):
-        k.leave(Op.RETURN)
-    with k.for_(0, 3) as i:
-        k.store(tile, k.thread(), (k.thread() + i).cast(dtypes.i32))
-        k.barrier()
-        seen = k.load(tile, 36 - k.thread())
-        k.barrier()
-        k.store(out, k.thread() * 3 + i, seen)
-    wanted, got = (np.full(96, -1, np.int32) for _ in range(2))
-    launch(device, k.kernel(), [got], 1)
-    launch(svod.Device("INTERP"), k.kernel(), [wanted], 1)
-    np.testing.assert_array_equal(got, wanted)
-    assert (got[:15] == -1).all()
 
 
 # --- buffers -------------------------------------------------------------------------------------------------------------------------

@@ -24,19 +24,11 @@ from svod.errors import ArgumentError, CompileError, DeviceError, DeviceUnavaila
 from svod.ir.args import AtomicKind, SpecialKind
 from svod.ir.ops import Op
 from svod.ir.threads import MAX_DYNAMIC, grid_variable
-from svod.testing.conformance import Failure, check_ops, table
-from svod.testing.conformance.gallery import module, names
-from svod.testing.kernels import CASES, axes, p
-from svod.testing.random_threads import random_thread_case
+from svod.testing.kernels import axes, p
 from svod.testing.threads import Threads
 
 WEBGPU = pytest.mark.devices("WEBGPU")
 GRID = [grid_variable(k).arg.name for k in range(3)]
-PARTS = 8
-NOT_HERE = {"far_offsets": "max-storage-buffer-binding-size", "two_passes_through_memory": "limit iterations"}
-"""Loop kernels that go beyond a limit of a software adapter, and the limit."""
-SLOW = {"bitonic_sort", "flash_attention", "mma_matmul", "preshuffled_matmul"}
-"""Kernels of the gallery that take seconds; the conformance of the device has them all."""
 
 
 def launch(device: svod.Device, kernel: UOp, buffers: list[Any], groups: int, **values: Any) -> None:
@@ -59,67 +51,6 @@ def test_a_loop_kernel_is_a_grid_of_full_groups(device: svod.Device, n: int) -> 
     a, out = np.arange(1000, dtype=np.float32), np.zeros(1000, np.float32)
     program.execute([out, a], [n])
     np.testing.assert_array_equal(out, np.where(np.arange(1000) < n, a + 1, 0))
-
-
-@WEBGPU
-@pytest.mark.parametrize("name", CASES)
-def test_loop_kernels(device: svod.Device, name: str) -> None:
-    case = CASES[name]()
-    buffers = case.fresh()
-    program = device.compile(case.ast)
-    try:
-        program.execute(buffers, case.vals)
-    except LaunchError as e:
-        assert NOT_HERE.get(name) in e.at  # noqa: PT017  (any other launch must succeed)
-        return
-    case.check(buffers)
-
-
-@WEBGPU
-@pytest.mark.parametrize("part", range(PARTS))
-def test_elementwise_ops_at_their_edges(device: svod.Device, part: int) -> None:
-    rows = table()
-    size = -(-len(rows) // PARTS)
-    assert [r for r in check_ops(device, rows[part * size:(part + 1) * size]) if isinstance(r, Failure)] == []
-
-
-@WEBGPU
-@pytest.mark.parametrize("first", range(0, 40, 20))
-def test_random_thread_kernels(device: svod.Device, first: int) -> None:
-    for seed in range(first, first + 20):
-        case = random_thread_case(seed)
-        wanted, got = ([b.copy() for b in case.buffers] for _ in range(2))
-        device.compile(case.threads).execute(got, case.values)
-        svod.Device("INTERP").compile(case.threads).execute(wanted, case.values)
-        for a, b in zip(wanted, got, strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=f"seed {seed}")
-
-
-@WEBGPU
-@pytest.mark.parametrize("name", [n for n in names() if n not in SLOW])
-def test_kernels_of_the_gallery(device: svod.Device, name: str) -> None:
-    module(name).check(device.name)
-
-
-@WEBGPU
-@pytest.mark.parametrize("dtype", [dtypes.i32, dtypes.u64, dtypes.f32, dtypes.f64], ids=str)
-@pytest.mark.parametrize("kind", [AtomicKind.ADD, AtomicKind.MIN, AtomicKind.MAX, AtomicKind.EXCHANGE])
-def test_atomics_on_global_and_shared_memory(device: svod.Device, dtype: svod.DType, kind: AtomicKind) -> None:
-    k = Threads("counted", (64, 1, 1))
-    out = UOp.param(0, dtype, name="out")
-    tile = k.memory(dtype, 1, AddrSpace.LOCAL, "tile")
-    with k.if_(k.thread().eq(0)):
-        k.store(tile, 0, UOp.const(5, dtype))
-    k.barrier()
-    value = UOp.const(3, dtype) if kind is AtomicKind.EXCHANGE else k.thread().cast(dtype)
-    k.atomic(kind, tile, 0, value)
-    k.barrier()
-    with k.if_(k.thread().eq(0)):
-        k.atomic(kind, out, 0, k.load(tile, 0))
-    wanted, got = (np.full(1, 7, svod.dtype.numpy_dtype(dtype)) for _ in range(2))
-    launch(device, k.kernel(), [got], 1)
-    launch(svod.Device("INTERP"), k.kernel(), [wanted], 1)
-    np.testing.assert_array_equal(got, wanted)
 
 
 @WEBGPU
